@@ -1,7 +1,14 @@
 #pragma once
 // From logits to a token. Every side of the cut gets the same token from the same logits: the
 // random number is a function of (seed, position) and the inverse CDF runs in token-id order.
+//
+// Order of operations (that of Hugging Face's logits warpers): repetition, then frequency and
+// presence penalty; temperature; top-k; top-p over what top-k left, renormalised; min-p relative to
+// the most likely token; draw. Equal logits rank by id, lowest first, so top-k keeps exactly k
+// tokens and top-p the smallest set of most likely tokens whose probability reaches top_p.
+// Confidence and log-probabilities are those of the raw logits, before all of this.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <unordered_map>
@@ -12,16 +19,19 @@
 
 namespace cecollm::model {
 
+/// The most alternatives that a Reading may list.
+inline constexpr int max_top_logprobs = 128;
+
 struct SamplingParams {
-  float temperature = 0.0F;  // 0 is greedy: the lowest id among the largest logits
-  int top_k = 0;             // 0 is off
-  float top_p = 1.0F;
-  float min_p = 0.0F;
-  float repetition_penalty = 1.0F;  // over prompt and output (as Hugging Face)
-  float presence_penalty = 0.0F;    // over output (as OpenAI)
-  float frequency_penalty = 0.0F;   // over output (as OpenAI)
+  float temperature = 0.0F;         // >= 0; 0 is greedy: the lowest id among the largest logits
+  int top_k = 0;                    // >= 0; 0 is off
+  float top_p = 1.0F;               // in (0, 1]; 1 is off
+  float min_p = 0.0F;               // in [0, 1]; 0 is off
+  float repetition_penalty = 1.0F;  // > 0; over prompt and output (as Hugging Face)
+  float presence_penalty = 0.0F;    // in [-2, 2]; over output (as OpenAI)
+  float frequency_penalty = 0.0F;   // in [-2, 2]; over output (as OpenAI)
   std::uint64_t seed = 0;
-  int top_logprobs = 0;  // how many alternatives a Reading lists
+  int top_logprobs = 0;  // how many alternatives a Reading lists, at most max_top_logprobs
   bool has_penalties() const {
     return repetition_penalty != 1.0F || presence_penalty != 0.0F || frequency_penalty != 0.0F;
   }
@@ -58,12 +68,18 @@ struct Reading {
   std::vector<TokenLogprob> top;  // the most likely tokens under the raw logits, best first
 };
 
-/// Draws the token for `position` (the index it will have in the sequence).
+/// Draws the token for `position` (the index it will have in the sequence). `logits` has one value
+/// per token id, is not empty, and holds no NaN nor +infinity (the engine's business); -infinity
+/// masks a token. `params` are valid. Ids of `history` outside the vocabulary are ignored.
 Reading read_logits(std::span<const float> logits, const SamplingParams& params,
                     const TokenHistory& history, std::int64_t position);
 
-/// Uniform in [0, 1), a pure function of its arguments (counter-based: Philox 4x32-10, Salmon et
-/// al., SC 2011).
+/// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four
+/// random words, a pure function of counter and key.
+std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
+                                           std::array<std::uint32_t, 2> key);
+
+/// Uniform in [0, 1) with 53 random bits: Philox keyed by `seed` at `counter`.
 double counter_uniform(std::uint64_t seed, std::uint64_t counter);
 
 }  // namespace cecollm::model
