@@ -33,7 +33,8 @@ class Checkpoint {
   const std::filesystem::path& directory() const { return dir_; }
   const ModelConfig& config() const { return config_; }
 
-  /// The tensor `name` with exactly `shape`; an error names file, tensor and both shapes.
+  /// The tensor `name` with exactly `shape`, of dtype F32, F16 or BF16; an error names file, tensor
+  /// and both shapes.
   Result<TensorView> require(std::string_view name, const std::vector<std::int64_t>& shape) const;
   bool has(std::string_view name) const;
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
@@ -45,9 +46,16 @@ class Checkpoint {
   Result<ModelIdentity> identity() const;
 
  private:
+  /// Maps the file and takes over its tensors: all, or those that `wanted` names.
+  Result<void> add_file(const std::filesystem::path& path,
+                        const std::vector<std::string>* wanted = nullptr);
+  Result<void> add_shards(const std::filesystem::path& index);
+
   std::filesystem::path dir_;
   ModelConfig config_;
   std::map<std::string, TensorView, std::less<>> tensors_;
+  std::map<const void*, std::filesystem::path> paths_;  // of the mappings, for messages
+  std::filesystem::path weights_path_;                  // the file or index of the model's weights
   std::string whole_digest_;
 };
 

@@ -11,7 +11,7 @@ namespace cecollm::model {
 
 /// edge: embedding, layers 1..E_last, exit heads.
 /// cloud: layers E1+1..N, final norm, LM head.
-/// cloud_only: what a cloud needs beside its partition to run a prompt alone: whole model, no exits.
+/// cloud_only: what a cloud needs to run a prompt alone: the whole model without exits.
 /// whole: all layers and all heads; the single-machine reference.
 enum class Part { edge, cloud, cloud_only, whole };
 

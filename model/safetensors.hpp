@@ -18,11 +18,12 @@
 namespace cecollm::model {
 
 /// One tensor inside a mapped file. `bytes` stays valid as long as `file` lives; touching it is
-/// what makes the kernel read it from disk.
+/// what makes the kernel read it from disk. A file that another process shortens meanwhile ends
+/// this one by SIGBUS, as with every mapping.
 struct TensorView {
   std::string dtype;  // as in the file: "F32", "F16", "BF16", "I64", …
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  // little-endian, row-major, aligned to nothing
   std::shared_ptr<const void> file;  // keeps the mapping alive
 };
 
@@ -34,14 +35,21 @@ class SafetensorsFile {
   static Result<SafetensorsFile> open(const std::filesystem::path& path);
 
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
+  /// The header's `__metadata__`; empty where there is none.
+  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
  private:
   std::map<std::string, TensorView, std::less<>> tensors_;
+  std::map<std::string, std::string, std::less<>> metadata_;
 };
 
-/// Writes `tensors` in name order, with `metadata` as the header's `__metadata__`.
+/// Bytes of one element of the safetensors dtype `name`, or 0 where it is unknown.
+std::size_t element_bytes(std::string_view name);
+
+/// Writes `tensors` in name order to the new file `path`, with `metadata` as the header's
+/// `__metadata__`. Where it fails (the file exists, no space is left), no file stays behind.
 Result<void> write_safetensors(const std::filesystem::path& path,
                                const std::map<std::string, TensorView, std::less<>>& tensors,
-                               const std::map<std::string, std::string>& metadata);
+                               const std::map<std::string, std::string, std::less<>>& metadata);
 
 }  // namespace cecollm::model
