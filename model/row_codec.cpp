@@ -13,6 +13,13 @@ namespace {
 constexpr std::uint32_t sign_bit = 0x80000000U;
 constexpr std::uint32_t infinity_bits = 0x7f800000U;
 
+/// `condition ? yes : no` by a mask. Of a conditional GCC makes a branch around the floating-point
+/// arithmetic, which might trap, and then does not vectorise the loop.
+std::uint32_t select(bool condition, std::uint32_t yes, std::uint32_t no) {
+  const std::uint32_t mask = 0U - static_cast<std::uint32_t>(condition);
+  return (yes & mask) | (no & ~mask);
+}
+
 // Stateless conversions of one value. They are branch-free so that loops over them vectorise.
 
 struct Fp32 {
@@ -49,7 +56,7 @@ struct Fp16 {
     // Subnormal: the last place of 0.5f is 2^-24, fp16's smallest step, so the addition rounds.
     const float sum = std::bit_cast<float>(magnitude) + 0.5F;
     const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(sum) - 0x3f000000U;
-    const std::uint32_t stored = magnitude < smallest_normal ? subnormal : normal;
+    const std::uint32_t stored = select(magnitude < smallest_normal, subnormal, normal);
     return static_cast<Stored>(stored | (bits & sign_bit) >> 16U);
   }
 
@@ -60,7 +67,7 @@ struct Fp16 {
     const float scaled = static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24F;
     const std::uint32_t small = std::bit_cast<std::uint32_t>(scaled);
     const std::uint32_t bits =
-        magnitude < 0x400U ? small : (magnitude < 0x7c00U ? normal : special);
+        select(magnitude < 0x400U, small, select(magnitude < 0x7c00U, normal, special));
     return bits | (stored & 0x8000U) << 16U;
   }
 };
@@ -120,8 +127,10 @@ class PlainCodec final : public RowCodec {
       const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
       return non_finite_at(static_cast<std::size_t>(bad - values.begin()), d);
     }
-    return Rows{static_cast<std::int64_t>(values.size() / static_cast<std::size_t>(d)),
-                std::move(bytes), clamped};
+    return Rows{.count = static_cast<std::int64_t>(values.size() / static_cast<std::size_t>(d)),
+                .codec = this,
+                .bytes = std::move(bytes),
+                .clamped = clamped};
   }
 
   Result<void> decode(std::span<const std::byte> bytes, std::int64_t d,

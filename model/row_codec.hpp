@@ -13,9 +13,12 @@
 
 namespace cecollm::model {
 
+class RowCodec;
+
 /// Encoded rows of consecutive positions. Immutable; copies share the bytes.
 struct Rows {
   std::int64_t count = 0;
+  const RowCodec* codec = nullptr;                      // how `bytes` are encoded
   std::shared_ptr<const std::vector<std::byte>> bytes;  // count * RowCodec::row_bytes(d)
   std::int64_t clamped = 0;                             // values that did not fit the codec's range
 };
