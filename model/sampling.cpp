@@ -16,17 +16,19 @@ namespace {
 constexpr std::size_t block_size = 256;
 constexpr std::size_t lanes = 16;
 
-/// exp(x) for x <= 0 to about one unit in the last place; 0 below -87. Free of branches and calls,
-/// so loops over it vectorise; every operation is exact IEEE, so all x86-64 machines agree.
+/// exp(x) for x <= 0 to about one unit in the last place; 0 below -87 and for NaN. Loops over it
+/// vectorise: no calls, and the range check masks bits, since GCC keeps branches on floats.
+/// Every operation is exact IEEE, so all x86-64 machines agree.
 inline float exp_nonpositive(float x) {
   constexpr float log2_e = 1.44269504F;
   constexpr float ln2_high = 0.693359375F;  // ln 2 in two parts: n * ln2_high is exact
   constexpr float ln2_low = -2.12194440e-4F;
   constexpr float round_to_int = 12582912.0F;  // 1.5 * 2^23: adding it leaves n in the low bits
-  const float clamped = x > -87.0F ? x : -87.0F;
-  const float shifted = clamped * log2_e + round_to_int;
+  constexpr auto limit = std::bit_cast<std::int32_t>(87.0F);
+  const std::int32_t magnitude = std::bit_cast<std::int32_t>(x) & 0x7FFFFFFF;
+  const float shifted = x * log2_e + round_to_int;
   const float n = shifted - round_to_int;
-  const float r = (clamped - n * ln2_high) - n * ln2_low;
+  const float r = (x - n * ln2_high) - n * ln2_low;
   float taylor = 1.0F / 5040.0F;
   taylor = taylor * r + 1.0F / 720.0F;
   taylor = taylor * r + 1.0F / 120.0F;
@@ -36,8 +38,9 @@ inline float exp_nonpositive(float x) {
   taylor = taylor * r + 1.0F;
   taylor = taylor * r + 1.0F;
   const std::uint32_t exponent = (std::bit_cast<std::uint32_t>(shifted) + 127U) << 23U;
-  const float result = taylor * std::bit_cast<float>(exponent);
-  return x < -87.0F ? 0.0F : result;
+  const auto result = std::bit_cast<std::int32_t>(taylor * std::bit_cast<float>(exponent));
+  // Below the limit `result` is meaningless and masked away.
+  return std::bit_cast<float>(result & ((magnitude - limit - 1) >> 31));
 }
 
 float block_max(const float* values, std::size_t count) {
@@ -96,13 +99,18 @@ Largest find_largest(std::span<const float> values) {
   return best;
 }
 
+/// out[i] = exp((in[i] - largest) * scale)
+void exponentials(const float* __restrict in, float* __restrict out, std::size_t count,
+                  float largest, float scale) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = exp_nonpositive((in[i] - largest) * scale);
+}
+
 /// Sum of exp(value - largest).
 double sum_exp(std::span<const float> values, float largest) {
-  std::array<float, block_size> weights;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<float, block_size> weights;
   double total = 0.0;
   for_each_block(values.size(), [&](std::size_t begin, std::size_t count) {
-    const float* block = values.data() + begin;
-    for (std::size_t i = 0; i < count; ++i) weights[i] = exp_nonpositive(block[i] - largest);
+    exponentials(values.data() + begin, weights.data(), count, largest, 1.0F);
     total += block_sum(weights.data(), count);
   });
   return total;
@@ -112,11 +120,9 @@ double sum_exp(std::span<const float> values, float largest) {
 std::vector<float> softmax_weights(std::span<const float> values, float largest,
                                    float temperature) {
   std::vector<float> weights(values.size());
-  const float* in = values.data();
-  float* out = weights.data();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    out[i] = exp_nonpositive((in[i] - largest) / temperature);
-  }
+  // The cap keeps 0 * scale at 0 where the inverse of a tiny temperature overflows.
+  const float scale = std::min(1.0F / temperature, std::numeric_limits<float>::max());
+  exponentials(values.data(), weights.data(), values.size(), largest, scale);
   return weights;
 }
 
@@ -135,33 +141,45 @@ std::vector<float> penalized(std::span<const float> logits, const SamplingParams
   return result;
 }
 
+struct Candidate {
+  float value = 0.0F;
+  std::uint32_t index = 0;
+};
+
+bool ranks_before(const Candidate& a, const Candidate& b) {
+  return a.value != b.value ? a.value > b.value : a.index < b.index;
+}
+
+/// The `count` largest values, best first; equal ones by index.
+std::vector<Candidate> largest_values(std::span<const float> values, std::size_t count) {
+  count = std::min(count, values.size());
+  std::vector<Candidate> best;  // a heap with its worst in front
+  best.reserve(count);
+  for_each_block(values.size(), [&](std::size_t begin, std::size_t size) {
+    const bool full = best.size() == count;
+    if (full && !(block_max(values.data() + begin, size) > best.front().value)) return;
+    for (std::size_t i = begin; i < begin + size; ++i) {
+      if (best.size() == count) {
+        if (!(values[i] > best.front().value)) continue;
+        std::pop_heap(best.begin(), best.end(), ranks_before);
+        best.pop_back();
+      }
+      best.push_back({values[i], static_cast<std::uint32_t>(i)});
+      std::push_heap(best.begin(), best.end(), ranks_before);
+    }
+  });
+  std::sort_heap(best.begin(), best.end(), ranks_before);
+  return best;
+}
+
 /// Zeroes all weights but those of the `k` largest values. It ranks the values, not the weights:
 /// different logits far down may share the weight 0.
 void keep_top_k(std::vector<float>& weights, std::span<const float> values, std::size_t k) {
   if (k >= values.size()) return;
-  std::vector<float> ranked(values.begin(), values.end());
-  const auto kth = ranked.begin() + static_cast<std::ptrdiff_t>(k - 1);
-  std::nth_element(ranked.begin(), kth, ranked.end(), std::greater<>());
-  const float bound = *kth;
-  auto ties = k - static_cast<std::size_t>(std::count_if(
-                      ranked.begin(), kth, [bound](float value) { return value > bound; }));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] > bound) continue;
-    if (values[i] == bound && ties > 0) {
-      --ties;
-    } else {
-      weights[i] = 0.0F;
-    }
-  }
-}
-
-struct Candidate {
-  float weight = 0.0F;
-  std::size_t index = 0;
-};
-
-bool ranks_before(const Candidate& a, const Candidate& b) {
-  return a.weight != b.weight ? a.weight > b.weight : a.index < b.index;
+  std::vector<Candidate> kept = largest_values(values, k);
+  for (Candidate& candidate : kept) candidate.value = weights[candidate.index];
+  std::fill(weights.begin(), weights.end(), 0.0F);
+  for (const Candidate& candidate : kept) weights[candidate.index] = candidate.value;
 }
 
 /// Zeroes all weights but the smallest set of the largest whose sum reaches top_p of the total.
@@ -177,7 +195,9 @@ void keep_top_p(std::vector<float>& weights, float top_p) {
       static_cast<float>(0.5 * (total - wanted) / static_cast<double>(weights.size()));
   std::vector<Candidate> candidates;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] > 0.0F && weights[i] >= bound) candidates.push_back({weights[i], i});
+    if (weights[i] > 0.0F && weights[i] >= bound) {
+      candidates.push_back({weights[i], static_cast<std::uint32_t>(i)});
+    }
     weights[i] = 0.0F;
   }
   // Quickselect by weight: [0, first) is kept, the border lies in [first, last).
@@ -189,7 +209,7 @@ void keep_top_p(std::vector<float>& weights, float top_p) {
     std::nth_element(first, middle, last, ranks_before);
     const double upper =
         std::accumulate(first, middle, 0.0, [](double sum, const Candidate& candidate) {
-          return sum + static_cast<double>(candidate.weight);
+          return sum + static_cast<double>(candidate.value);
         });
     if (kept + upper >= wanted) {
       last = middle;
@@ -198,11 +218,10 @@ void keep_top_p(std::vector<float>& weights, float top_p) {
       first = middle;
     }
   }
-  for (auto it = candidates.begin(); it != last; ++it) weights[it->index] = it->weight;
+  for (auto it = candidates.begin(); it != last; ++it) weights[it->index] = it->value;
 }
 
-/// Inverse CDF in id order. The sum of a block and the running sum inside it may differ in the last
-/// bits; the last token with any weight takes that remainder.
+/// Inverse CDF in id order.
 std::size_t draw(std::span<const float> weights, double uniform) {
   std::vector<double> sums;
   sums.reserve(weights.size() / block_size + 1);
@@ -215,43 +234,26 @@ std::size_t draw(std::span<const float> weights, double uniform) {
   double passed = 0.0;
   std::size_t block = 0;
   while (block + 1 < sums.size() && passed + sums[block] <= target) passed += sums[block++];
-  std::size_t chosen = 0;
-  bool found = false;
-  for (std::size_t i = block * block_size; i < weights.size(); ++i) {
+  // Lanes and this running sum round differently, so the last bits of `target` may be out of reach:
+  // then the last token with any weight takes them.
+  std::size_t chosen = weights.size();
+  for (std::size_t i = block * block_size; i < weights.size() && passed <= target; ++i) {
     if (weights[i] <= 0.0F) continue;
     passed += static_cast<double>(weights[i]);
     chosen = i;
-    found = true;
-    if (passed > target) return chosen;
   }
-  if (found) return chosen;
-  for (std::size_t i = weights.size(); i > 0; --i) {
-    if (weights[i - 1] > 0.0F) return i - 1;
-  }
-  return 0;
+  if (chosen < weights.size()) return chosen;
+  const auto last =
+      std::find_if(weights.rbegin(), weights.rend(), [](float w) { return w > 0.0F; });
+  return last == weights.rend() ? 0 : static_cast<std::size_t>(weights.rend() - last) - 1;
 }
 
 std::vector<TokenLogprob> most_likely(std::span<const float> logits, std::size_t count,
                                       double log_normalizer) {
-  count = std::min(count, logits.size());
-  std::vector<Candidate> best;  // sorted, at most `count`
-  best.reserve(count + 1);
-  for_each_block(logits.size(), [&](std::size_t begin, std::size_t size) {
-    if (best.size() == count && !(block_max(logits.data() + begin, size) > best.back().weight)) {
-      return;
-    }
-    for (std::size_t i = begin; i < begin + size; ++i) {
-      if (best.size() == count && !(logits[i] > best.back().weight)) continue;
-      const Candidate candidate{logits[i], i};
-      best.insert(std::upper_bound(best.begin(), best.end(), candidate, ranks_before), candidate);
-      if (best.size() > count) best.pop_back();
-    }
-  });
   std::vector<TokenLogprob> result;
-  result.reserve(best.size());
-  for (const Candidate& candidate : best) {
+  for (const Candidate& candidate : largest_values(logits, count)) {
     result.push_back({static_cast<TokenId>(candidate.index),
-                      static_cast<float>(static_cast<double>(candidate.weight) - log_normalizer)});
+                      static_cast<float>(static_cast<double>(candidate.value) - log_normalizer)});
   }
   return result;
 }
