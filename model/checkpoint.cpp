@@ -144,7 +144,8 @@ Result<TensorView> Checkpoint::require(std::string_view name,
                                        const std::vector<std::int64_t>& shape) const {
   const auto it = tensors_.find(name);
   if (it == tensors_.end()) {
-    const auto file = name.starts_with("early_exit.") ? dir_ / exit_weights_name : weights_path_;
+    const auto file =
+        name.starts_with(exit_tensor_prefix) ? dir_ / exit_weights_name : weights_path_;
     return fail(ErrorCode::mismatch, file.string() + ": tensor " + in_quotes(name) + " is missing");
   }
   const auto& tensor = it->second;
