@@ -1,0 +1,29 @@
+#pragma once
+// Errors of monitoring/: a code to branch on and a sentence for a human.
+
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+namespace cecollm::monitoring {
+
+enum class ErrorCode {
+  unknown_level,  // no log level of that name
+  bad_address,    // not HOST:PORT
+  cannot_listen,  // the port is taken, or the address is not this machine's
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::cannot_listen;
+  std::string message;
+};
+
+template <class T>
+using Result = tl::expected<T, Error>;
+
+inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
+  return tl::unexpected<Error>(Error{code, std::move(message)});
+}
+
+}  // namespace cecollm::monitoring

@@ -1,0 +1,166 @@
+#include "monitoring/log.hpp"
+
+#include <limits>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+namespace cecollm::monitoring {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class LogTest : public testing::Test {
+ protected:
+  std::string text() const { return out_.str(); }
+  std::string last_line() const {
+    std::string all = out_.str();
+    if (!all.empty() && all.back() == '\n') all.pop_back();
+    const auto newline = all.rfind('\n');
+    return newline == std::string::npos ? all : all.substr(newline + 1);
+  }
+  std::ostringstream out_;
+  Logger log_{"edge-1", LogLevel::info, std::make_shared<spdlog::sinks::ostream_sink_mt>(out_)};
+};
+
+TEST_F(LogTest, WritesOneLogfmtLineAnEvent) {
+  log_.info("mode changed", {{"generation", 17}, {"rtt_ms", 48.25}, {"forced", false}});
+  EXPECT_THAT(text(), MatchesRegex("ts=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\."
+                                   "[0-9]{3}Z level=info node=edge-1 msg=\"mode changed\" "
+                                   "generation=17 rtt_ms=48\\.25 forced=false\n"));
+}
+
+TEST_F(LogTest, NamesEveryLevel) {
+  log_.set_level(LogLevel::trace);
+  for (const LogLevel level :
+       {LogLevel::trace, LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+    log_.log(level, "x");
+    EXPECT_THAT(last_line(), HasSubstr("level=" + std::string(name_of(level)) + " node="));
+  }
+}
+
+TEST_F(LogTest, DropsWhatIsBelowItsLevel) {
+  log_.debug("hidden");
+  EXPECT_EQ(text(), "");
+  EXPECT_FALSE(log_.enabled(LogLevel::debug));
+  EXPECT_TRUE(log_.enabled(LogLevel::info));
+}
+
+TEST_F(LogTest, ChangesTheLevelOfAllCopies) {
+  const Logger copy = log_.with({{"generation", 1}});
+  log_.set_level(LogLevel::debug);
+  copy.debug("now seen");
+  EXPECT_THAT(last_line(), HasSubstr("now seen"));
+  log_.set_level(LogLevel::off);
+  copy.error("not seen");
+  copy.log(LogLevel::off, "never seen");
+  EXPECT_THAT(text(), testing::Not(HasSubstr("not seen")));
+  EXPECT_THAT(text(), testing::Not(HasSubstr("never seen")));
+}
+
+TEST_F(LogTest, KeepsBoundFieldsBeforeItsOwn) {
+  const Logger generation = log_.with({{"generation", 3U}}).with({{"context", "c-9"}});
+  generation.warning("late", {{"position", 12}});
+  EXPECT_THAT(last_line(), EndsWith("msg=\"late\" generation=3 context=c-9 position=12"));
+  log_.info("unbound");
+  EXPECT_THAT(last_line(), EndsWith("msg=\"unbound\""));
+}
+
+TEST_F(LogTest, QuotesAndEscapesWhatWouldBreakALine) {
+  log_.info("a \"quoted\"\nmessage", {{"plain", "abc/def:7"},
+                                      {"empty", ""},
+                                      {"space", "a b"},
+                                      {"equals", "a=b"},
+                                      {"forged", "x\nts=0 level=error"},
+                                      {"control", std::string("a\x1b[31m")},
+                                      {"path", "C:\\x"},
+                                      {"tab", "a\tb\r"}});
+  EXPECT_THAT(last_line(), EndsWith("msg=\"a \\\"quoted\\\"\\nmessage\" plain=abc/def:7 empty=\"\" "
+                                    "space=\"a b\" equals=\"a=b\" forged=\"x\\nts=0 level=error\" "
+                                    "control=\"a\\u001b[31m\" path=\"C:\\\\x\" tab=\"a\\tb\\r\""));
+}
+
+TEST_F(LogTest, DoesNotReadBracesAsFormats) {
+  log_.info("{} {0} %v", {{"value", "{}"}});
+  EXPECT_THAT(last_line(), EndsWith("msg=\"{} {0} %v\" value={}"));
+}
+
+TEST_F(LogTest, WritesIntegersExactlyAndNumbersShortly) {
+  log_.info("n", {{"max", std::numeric_limits<std::uint64_t>::max()},
+                  {"min", std::numeric_limits<std::int64_t>::min()},
+                  {"third", 1.0 / 3.0},
+                  {"float", 0.5F}});
+  EXPECT_THAT(last_line(), EndsWith("max=18446744073709551615 min=-9223372036854775808 "
+                                    "third=0.333333 float=0.5"));
+}
+
+TEST_F(LogTest, KeepsLinesWholeUnderThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < 200; ++i) log_.info("tick", {{"thread", t}, {"i", i}});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::istringstream lines(text());
+  std::string line;
+  int count = 0;
+  while (std::getline(lines, line)) {
+    ++count;
+    ASSERT_THAT(line, MatchesRegex("ts=.* level=info node=edge-1 msg=\"tick\" thread=[0-9] "
+                                   "i=[0-9]+"));
+  }
+  EXPECT_EQ(count, 800);
+}
+
+TEST(Log, EscapesTheNameOfItsNode) {
+  std::ostringstream out;
+  const Logger log("edge one", LogLevel::info,
+                   std::make_shared<spdlog::sinks::ostream_sink_mt>(out));
+  log.info("x");
+  EXPECT_THAT(out.str(), HasSubstr(" node=\"edge one\" msg="));
+}
+
+TEST(Log, SaysNothingWhenDefaultMade) {
+  const Logger log;
+  EXPECT_FALSE(log.enabled(LogLevel::error));
+  log.error("nobody hears this");
+  log.with({{"a", 1}}).error("nor this");
+  log.set_level(LogLevel::trace);
+  EXPECT_FALSE(log.enabled(LogLevel::error));
+}
+
+TEST(Log, GoesToStandardError) {
+  const Logger log = stderr_logger("n", LogLevel::info);
+  testing::internal::CaptureStderr();
+  log.info("hello");
+  log.error("world");
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, HasSubstr("level=info node=n msg=\"hello\"\n"));
+  EXPECT_THAT(text, HasSubstr("level=error node=n msg=\"world\"\n"));
+}
+
+TEST(LogLevel, IsReadFromItsName) {
+  for (const LogLevel level : {LogLevel::trace, LogLevel::debug, LogLevel::info, LogLevel::warning,
+                               LogLevel::error, LogLevel::off}) {
+    EXPECT_EQ(log_level_from_name(name_of(level)), level);
+  }
+}
+
+TEST(LogLevel, ListsTheAllowedNamesForAnUnknownOne) {
+  const auto level = log_level_from_name("verbose");
+  ASSERT_FALSE(level);
+  EXPECT_EQ(level.error().code, ErrorCode::unknown_level);
+  EXPECT_THAT(level.error().message, HasSubstr("'verbose'"));
+  EXPECT_THAT(level.error().message, HasSubstr("warning"));
+}
+
+}  // namespace
+}  // namespace cecollm::monitoring
