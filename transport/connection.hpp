@@ -57,8 +57,8 @@ struct ConnectionLimits {
 
 /// Starts connecting to `endpoint` and returns at once; never blocks a scheduler thread. `owner`
 /// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only.
-void dial(caf::actor_system& system, const Endpoint& endpoint, std::shared_ptr<const TlsContext> tls,
-          const ConnectionLimits& limits, caf::actor owner);
+void dial(caf::actor_system& system, const Endpoint& endpoint,
+          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner);
 
 /// Makes the owner of a connection that was just accepted.
 using OwnerFactory = std::function<caf::actor()>;
@@ -77,12 +77,12 @@ Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,
 }  // namespace cecollm::transport
 
 CAF_BEGIN_TYPE_ID_BLOCK(cecollm_transport, caf::first_custom_type_id)
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendFrame))
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::CloseConnection))
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionUp))
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::FrameArrived))
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendQueueDrained))
-  CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionDown))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendFrame))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::CloseConnection))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionUp))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::FrameArrived))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendQueueDrained))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionDown))
 CAF_END_TYPE_ID_BLOCK(cecollm_transport)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::SendFrame)

@@ -28,7 +28,7 @@ struct ModelDigests {
 struct Hello {
   std::uint32_t version_min = oldest_protocol_version;
   std::uint32_t version_max = protocol_version;
-  std::string software;  // "cecollm 0.1.0"
+  std::string software;        // "cecollm 0.1.0"
   std::uint64_t instance = 0;  // random per edge process: separates context ids across restarts
   ModelDigests model;
   std::string row_dtype;  // "fp32", "fp16", "bf16"
@@ -85,8 +85,8 @@ struct RowBatch {
 struct Ask {
   std::uint64_t context = 0;
   std::uint32_t epoch = 0;
-  std::uint64_t position = 0;      // of the wanted token; rows 0..position-1 were sent before
-  std::uint32_t remaining_ms = 0;  // until the edge stops waiting; 0 is no limit
+  std::uint64_t position = 0;         // of the wanted token; rows 0..position-1 were sent before
+  std::uint32_t remaining_ms = 0;     // until the edge stops waiting; 0 is no limit
   std::vector<std::int32_t> emitted;  // output ids since the last ask, where a penalty needs them
 };
 
@@ -104,8 +104,8 @@ struct Reply {
   float confidence = 0.0F;
   float logprob = 0.0F;
   std::vector<Logprob> top;
-  std::uint32_t queue_us = 0;    // from the ask's arrival to the start of its pass
-  std::uint32_t compute_us = 0;  // the pass
+  std::uint32_t queue_us = 0;       // from the ask's arrival to the start of its pass
+  std::uint32_t compute_us = 0;     // the pass
   std::uint64_t next_sequence = 0;  // acknowledges rows
 };
 

@@ -1,0 +1,460 @@
+#include "transport/codec.hpp"
+
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "wire.pb.h"
+
+#include "transport/envelope.hpp"
+#include "transport/row_batch_codec.hpp"
+#include "transport/utf8.hpp"
+
+namespace cecollm::transport {
+
+namespace {
+
+// --- domain to wire ---------------------------------------------------------------------------
+
+void write(const Hello& from, wire::Hello& to) {
+  to.set_version_min(from.version_min);
+  to.set_version_max(from.version_max);
+  to.set_software(valid_utf8(from.software, wire_limits::name_bytes));
+  to.set_instance(from.instance);
+  auto& model = *to.mutable_model();
+  model.set_config(valid_utf8(from.model.config, wire_limits::digest_bytes));
+  model.set_shared(valid_utf8(from.model.shared, wire_limits::digest_bytes));
+  model.set_whole(valid_utf8(from.model.whole, wire_limits::digest_bytes));
+  model.mutable_exit_layers()->Assign(from.model.exit_layers.begin(), from.model.exit_layers.end());
+  to.set_row_dtype(valid_utf8(from.row_dtype, wire_limits::name_bytes));
+  to.set_hidden_size(from.hidden_size);
+}
+
+void write(const Welcome& from, wire::Welcome& to) {
+  to.set_version(from.version);
+  to.set_software(valid_utf8(from.software, wire_limits::name_bytes));
+  to.set_max_frame_bytes(from.max_frame_bytes);
+  to.set_max_contexts(from.max_contexts);
+  to.set_max_positions(from.max_positions);
+  to.set_heartbeat_ms(from.heartbeat_ms);
+  to.set_cloud_only(from.cloud_only);
+}
+
+void write(const Sampling& from, wire::Sampling& to) {
+  to.set_temperature(from.temperature);
+  to.set_top_k(from.top_k);
+  if (from.top_p != 1.0F) {
+    to.set_top_p(from.top_p);
+  }
+  to.set_min_p(from.min_p);
+  if (from.repetition_penalty != 1.0F) {
+    to.set_repetition_penalty(from.repetition_penalty);
+  }
+  to.set_presence_penalty(from.presence_penalty);
+  to.set_frequency_penalty(from.frequency_penalty);
+  to.set_seed(from.seed);
+  to.set_top_logprobs(from.top_logprobs);
+}
+
+void write(const OpenContext& from, wire::OpenContext& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  write(from.sampling, *to.mutable_sampling());
+  to.mutable_prompt()->Assign(from.prompt.begin(), from.prompt.end());
+}
+
+void write(const RowsHeld& from, wire::RowsHeld& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  to.set_next_sequence(from.next_sequence);
+}
+
+void write(const Ask& from, wire::Ask& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  to.set_position(from.position);
+  to.set_remaining_ms(from.remaining_ms);
+  to.mutable_emitted()->Assign(from.emitted.begin(), from.emitted.end());
+}
+
+template <class To>
+void write_alternatives(const std::vector<Logprob>& from, To& to) {
+  for (const auto& logprob : from) {
+    auto& added = *to.add_top();
+    added.set_token(logprob.token);
+    added.set_logprob(logprob.logprob);
+  }
+}
+
+void write(const Reply& from, wire::Reply& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  to.set_position(from.position);
+  to.set_token(from.token);
+  to.set_confidence(from.confidence);
+  to.set_logprob(from.logprob);
+  write_alternatives(from.top, to);
+  to.set_queue_us(from.queue_us);
+  to.set_compute_us(from.compute_us);
+  to.set_next_sequence(from.next_sequence);
+}
+
+void write(const CloseContext& from, wire::CloseContext& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+}
+
+void write(const Generate& from, wire::Generate& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  write(from.sampling, *to.mutable_sampling());
+  to.mutable_prompt()->Assign(from.prompt.begin(), from.prompt.end());
+  to.set_max_tokens(from.max_tokens);
+  to.set_ignore_eos(from.ignore_eos);
+}
+
+void write(const Generated& from, wire::Generated& to) {
+  to.set_context(from.context);
+  to.set_epoch(from.epoch);
+  to.set_index(from.index);
+  to.set_token(from.token);
+  to.set_confidence(from.confidence);
+  to.set_logprob(from.logprob);
+  write_alternatives(from.top, to);
+  to.set_compute_us(from.compute_us);
+  to.set_last(from.last);
+}
+
+void write(const Ping& from, wire::Ping& to) {
+  to.set_nonce(from.nonce);
+}
+void write(const Pong& from, wire::Pong& to) {
+  to.set_nonce(from.nonce);
+}
+
+void write(const Fault& from, wire::Fault& to) {
+  to.set_code(static_cast<wire::FaultCode>(from.code));
+  to.set_message(valid_utf8(from.message, wire_limits::sentence_bytes));
+  if (from.context) {
+    to.set_context(*from.context);
+  }
+  to.set_epoch(from.epoch);
+  to.set_retry_after_ms(from.retry_after_ms);
+  to.set_next_sequence(from.next_sequence);
+}
+
+void write(const GoAway& from, wire::GoAway& to) {
+  to.set_reason(valid_utf8(from.reason, wire_limits::sentence_bytes));
+  to.set_retry_after_ms(from.retry_after_ms);
+}
+
+void write(const Hello& from, wire::Envelope& to) {
+  write(from, *to.mutable_hello());
+}
+void write(const Welcome& from, wire::Envelope& to) {
+  write(from, *to.mutable_welcome());
+}
+void write(const OpenContext& from, wire::Envelope& to) {
+  write(from, *to.mutable_open_context());
+}
+void write(const RowsHeld& from, wire::Envelope& to) {
+  write(from, *to.mutable_rows_held());
+}
+void write(const Ask& from, wire::Envelope& to) {
+  write(from, *to.mutable_ask());
+}
+void write(const Reply& from, wire::Envelope& to) {
+  write(from, *to.mutable_reply());
+}
+void write(const CloseContext& from, wire::Envelope& to) {
+  write(from, *to.mutable_close_context());
+}
+void write(const Generate& from, wire::Envelope& to) {
+  write(from, *to.mutable_generate());
+}
+void write(const Generated& from, wire::Envelope& to) {
+  write(from, *to.mutable_generated());
+}
+void write(const Ping& from, wire::Envelope& to) {
+  write(from, *to.mutable_ping());
+}
+void write(const Pong& from, wire::Envelope& to) {
+  write(from, *to.mutable_pong());
+}
+void write(const Fault& from, wire::Envelope& to) {
+  write(from, *to.mutable_fault());
+}
+void write(const GoAway& from, wire::Envelope& to) {
+  write(from, *to.mutable_go_away());
+}
+
+template <class T>
+std::vector<char> encode(const T& message) {
+  wire::Envelope envelope;
+  write(message, envelope);
+  const auto size = envelope.ByteSizeLong();
+  std::vector<char> frame(frame_prefix_bytes + size);
+  for (std::size_t i = 0; i < frame_prefix_bytes; ++i) {
+    frame[i] = static_cast<char>(size >> (8 * (frame_prefix_bytes - 1 - i)));
+  }
+  envelope.SerializeWithCachedSizesToArray(
+      reinterpret_cast<std::uint8_t*>(frame.data() + frame_prefix_bytes));
+  return frame;
+}
+
+// --- wire to domain ---------------------------------------------------------------------------
+
+auto malformed(std::string why) {
+  return fail(ErrorCode::malformed, std::move(why));
+}
+
+/// Collects the first limit that a message breaks.
+class Limits {
+ public:
+  explicit Limits(const char* message) : message_(message) {}
+  template <class Number>
+  void at_most(const char* field, Number value, Number limit) {
+    if (value > limit && broken_.empty()) {
+      broken_ = std::string(message_) + "." + field + " is " + std::to_string(value) +
+                ", more than " + std::to_string(limit);
+    }
+  }
+  void position(const char* field, std::uint64_t value) {
+    at_most<std::uint64_t>(field, value, wire_limits::position - 1);
+  }
+  void count(const char* field, int count, std::size_t limit) {
+    at_most<std::size_t>(field, static_cast<std::size_t>(count), limit);
+  }
+  void not_negative(const char* field, std::int64_t value) {
+    if (value < 0 && broken_.empty()) {
+      broken_ = std::string(message_) + "." + field + " is negative";
+    }
+  }
+  template <class Repeated>
+  void ids(const char* field, const Repeated& values, std::size_t limit) {
+    count(field, values.size(), limit);
+    for (const auto value : values) {
+      not_negative(field, value);
+    }
+  }
+  template <class T>
+  Result<T> checked(T message) const {
+    if (!broken_.empty()) {
+      return malformed(broken_);
+    }
+    return message;
+  }
+
+ private:
+  const char* message_;
+  std::string broken_;
+};
+
+template <class Repeated>
+std::vector<std::int32_t> to_vector(const Repeated& values) {
+  return {values.begin(), values.end()};
+}
+
+Result<Message> read(const wire::Hello& from) {
+  Limits limits("hello");
+  const auto& model = from.model();
+  limits.count("software", static_cast<int>(from.software().size()), wire_limits::name_bytes);
+  limits.count("row_dtype", static_cast<int>(from.row_dtype().size()), wire_limits::name_bytes);
+  for (const auto* digest : {&model.config(), &model.shared(), &model.whole()}) {
+    limits.count("model", static_cast<int>(digest->size()), wire_limits::digest_bytes);
+  }
+  limits.ids("exit_layers", model.exit_layers(), wire_limits::exit_layers);
+  limits.not_negative("hidden_size", from.hidden_size());
+  return limits.checked<Message>(Hello{
+      from.version_min(), from.version_max(), from.software(), from.instance(),
+      ModelDigests{model.config(), model.shared(), model.whole(), to_vector(model.exit_layers())},
+      from.row_dtype(), from.hidden_size()});
+}
+
+Result<Message> read(const wire::Welcome& from) {
+  Limits limits("welcome");
+  limits.count("software", static_cast<int>(from.software().size()), wire_limits::name_bytes);
+  return limits.checked<Message>(Welcome{from.version(), from.software(), from.max_frame_bytes(),
+                                         from.max_contexts(), from.max_positions(),
+                                         from.heartbeat_ms(), from.cloud_only()});
+}
+
+Sampling read_sampling(const wire::Sampling& from, Limits& limits) {
+  limits.not_negative("top_k", from.top_k());
+  limits.not_negative("top_logprobs", from.top_logprobs());
+  limits.count("top_logprobs", from.top_logprobs(), wire_limits::alternatives);
+  return {from.temperature(),
+          from.top_k(),
+          from.has_top_p() ? from.top_p() : 1.0F,
+          from.min_p(),
+          from.has_repetition_penalty() ? from.repetition_penalty() : 1.0F,
+          from.presence_penalty(),
+          from.frequency_penalty(),
+          from.seed(),
+          from.top_logprobs()};
+}
+
+Result<Message> read(const wire::OpenContext& from) {
+  Limits limits("open_context");
+  limits.ids("prompt", from.prompt(), wire_limits::ids);
+  auto sampling = read_sampling(from.sampling(), limits);
+  return limits.checked<Message>(
+      OpenContext{from.context(), from.epoch(), sampling, to_vector(from.prompt())});
+}
+
+Result<Message> read(const wire::RowsHeld& from) {
+  Limits limits("rows_held");
+  limits.position("next_sequence", from.next_sequence());
+  return limits.checked<Message>(RowsHeld{from.context(), from.epoch(), from.next_sequence()});
+}
+
+Result<Message> read(const wire::Ask& from) {
+  Limits limits("ask");
+  limits.position("position", from.position());
+  limits.ids("emitted", from.emitted(), wire_limits::ids);
+  return limits.checked<Message>(Ask{from.context(), from.epoch(), from.position(),
+                                     from.remaining_ms(), to_vector(from.emitted())});
+}
+
+template <class From>
+std::vector<Logprob> read_alternatives(const From& from, Limits& limits) {
+  limits.count("top", from.top_size(), wire_limits::alternatives);
+  std::vector<Logprob> alternatives;
+  for (const auto& logprob : from.top()) {
+    limits.not_negative("top.token", logprob.token());
+    alternatives.push_back({logprob.token(), logprob.logprob()});
+  }
+  return alternatives;
+}
+
+Result<Message> read(const wire::Reply& from) {
+  Limits limits("reply");
+  limits.position("position", from.position());
+  limits.position("next_sequence", from.next_sequence());
+  limits.not_negative("token", from.token());
+  auto top = read_alternatives(from, limits);
+  return limits.checked<Message>(Reply{from.context(), from.epoch(), from.position(), from.token(),
+                                       from.confidence(), from.logprob(), std::move(top),
+                                       from.queue_us(), from.compute_us(), from.next_sequence()});
+}
+
+Result<Message> read(const wire::CloseContext& from) {
+  return CloseContext{from.context(), from.epoch()};
+}
+
+Result<Message> read(const wire::Generate& from) {
+  Limits limits("generate");
+  limits.ids("prompt", from.prompt(), wire_limits::ids);
+  auto sampling = read_sampling(from.sampling(), limits);
+  return limits.checked<Message>(Generate{from.context(), from.epoch(), sampling,
+                                          to_vector(from.prompt()), from.max_tokens(),
+                                          from.ignore_eos()});
+}
+
+Result<Message> read(const wire::Generated& from) {
+  Limits limits("generated");
+  limits.not_negative("token", from.token());
+  auto top = read_alternatives(from, limits);
+  return limits.checked<Message>(Generated{from.context(), from.epoch(), from.index(), from.token(),
+                                           from.confidence(), from.logprob(), std::move(top),
+                                           from.compute_us(), from.last()});
+}
+
+Result<Message> read(const wire::Ping& from) {
+  return Ping{from.nonce()};
+}
+Result<Message> read(const wire::Pong& from) {
+  return Pong{from.nonce()};
+}
+
+Result<Message> read(const wire::Fault& from) {
+  Limits limits("fault");
+  limits.count("message", static_cast<int>(from.message().size()), wire_limits::sentence_bytes);
+  limits.position("next_sequence", from.next_sequence());
+  Fault fault;
+  // A code of a newer version is still a fault.
+  fault.code = wire::FaultCode_IsValid(from.code()) ? static_cast<FaultCode>(from.code())
+                                                    : FaultCode::unspecified;
+  fault.message = from.message();
+  if (from.has_context()) {
+    fault.context = from.context();
+  }
+  fault.epoch = from.epoch();
+  fault.retry_after_ms = from.retry_after_ms();
+  fault.next_sequence = from.next_sequence();
+  return limits.checked<Message>(std::move(fault));
+}
+
+Result<Message> read(const wire::GoAway& from) {
+  Limits limits("go_away");
+  limits.count("reason", static_cast<int>(from.reason().size()), wire_limits::sentence_bytes);
+  return limits.checked<Message>(GoAway{from.reason(), from.retry_after_ms()});
+}
+
+template <class Wire>
+Result<Message> decode(std::span<const char> body, const char* name) {
+  Wire message;
+  if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return malformed(std::string(name) + " does not parse");
+  }
+  return read(message);
+}
+
+static_assert(static_cast<int>(FaultCode::internal) == wire::FAULT_INTERNAL &&
+              static_cast<int>(FaultCode::internal) == wire::FaultCode_MAX);
+static_assert(static_cast<int>(last_envelope_field) == wire::Envelope::kGoAwayFieldNumber);
+
+}  // namespace
+
+std::vector<char> encode_frame(const Message& message) {
+  return std::visit(
+      [](const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, RowBatch>) {
+          return encode_row_batch_frame(value);
+        } else {
+          return encode(value);
+        }
+      },
+      message);
+}
+
+Result<Message> decode_envelope(std::span<const char> bytes) {
+  const auto part = open_envelope(bytes);
+  if (!part) {
+    return tl::unexpected(part.error());
+  }
+  const auto body = part->body;
+  switch (part->field) {
+    case EnvelopeField::hello:
+      return decode<wire::Hello>(body, "hello");
+    case EnvelopeField::welcome:
+      return decode<wire::Welcome>(body, "welcome");
+    case EnvelopeField::open_context:
+      return decode<wire::OpenContext>(body, "open_context");
+    case EnvelopeField::rows_held:
+      return decode<wire::RowsHeld>(body, "rows_held");
+    case EnvelopeField::row_batch:
+      return decode_row_batch(body);
+    case EnvelopeField::ask:
+      return decode<wire::Ask>(body, "ask");
+    case EnvelopeField::reply:
+      return decode<wire::Reply>(body, "reply");
+    case EnvelopeField::close_context:
+      return decode<wire::CloseContext>(body, "close_context");
+    case EnvelopeField::generate:
+      return decode<wire::Generate>(body, "generate");
+    case EnvelopeField::generated:
+      return decode<wire::Generated>(body, "generated");
+    case EnvelopeField::ping:
+      return decode<wire::Ping>(body, "ping");
+    case EnvelopeField::pong:
+      return decode<wire::Pong>(body, "pong");
+    case EnvelopeField::fault:
+      return decode<wire::Fault>(body, "fault");
+    case EnvelopeField::go_away:
+      return decode<wire::GoAway>(body, "go_away");
+  }
+  return malformed("an envelope without a message that this version knows");
+}
+
+}  // namespace cecollm::transport
