@@ -1,0 +1,192 @@
+#include "actors/cloud_link.hpp"
+
+#include <utility>
+
+#include "actors/cloud_link_session.hpp"
+#include "transport/codec.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using link::Self;
+using Phase = CloudLinkState::Phase;
+
+void dial(Self self) {
+  self->state.phase = Phase::dialing;
+  self->state.problem.clear();
+  self->state.mismatch = false;
+  self->state.setting.dial(caf::actor_cast<caf::actor>(self));
+}
+
+void tell_probe_down(Self self) {
+  if (self->state.probe) {
+    self->send(self->state.probe, LinkDown{self->state.problem, self->state.mismatch});
+  }
+}
+
+void connection_up(Self self, const transport::ConnectionUp& up) {
+  auto& state = self->state;
+  state.connection = up.connection;
+  state.phase = Phase::greeting;
+  link::send(self, state.setting.hello, nullptr);
+}
+
+void connection_down(Self self, std::string reason) {
+  auto& state = self->state;
+  state.connection = nullptr;
+  state.unresponsive = false;
+  // What the cloud said explains more than the closed connection that followed it.
+  if (state.problem.empty()) state.problem = std::move(reason);
+  state.phase = Phase::down;
+  link::suspend_all(self, state.problem, state.mismatch);
+  tell_probe_down(self);
+  if (state.shutting_down) {
+    self->quit();
+    return;
+  }
+  state.setting.metrics->reconnects.Increment();
+  self->delayed_send(self, state.reconnect->next_delay(), Redial{});
+}
+
+void welcome(Self self, const transport::Welcome& welcome) {
+  auto& state = self->state;
+  if (state.phase != Phase::greeting) return;
+  state.welcome = welcome;
+  state.phase = Phase::ready;
+  state.unresponsive = false;
+  state.reconnect->succeeded();
+  if (state.probe) self->send(state.probe, LinkUp{});
+  link::resume_all(self);
+}
+
+void connection_fault(Self self, const transport::Fault& fault) {
+  auto& state = self->state;
+  state.problem = fault.message;
+  state.mismatch = fault.code == transport::FaultCode::version ||
+                   fault.code == transport::FaultCode::model ||
+                   fault.code == transport::FaultCode::unauthorized;
+  caf::anon_send(state.connection, transport::CloseConnection{});
+}
+
+/// What the cloud says; anything but a message for an edge is a protocol error.
+struct FromCloud {
+  Self self;
+  std::size_t frame_bytes;
+
+  void operator()(const transport::Welcome& message) const { welcome(self, message); }
+  void operator()(const transport::RowsHeld& message) const {
+    link::rows_held(self, message, frame_bytes);
+  }
+  void operator()(const transport::Reply& message) const {
+    self->state.unresponsive = false;
+    link::replied(self, message, frame_bytes);
+  }
+  void operator()(const transport::Generated& message) const {
+    self->state.unresponsive = false;
+    link::generated(self, message, frame_bytes);
+  }
+  void operator()(const transport::Ping& message) const {
+    link::send(self, transport::Pong{message.nonce}, nullptr);
+  }
+  void operator()(const transport::Pong& message) const {
+    self->state.unresponsive = false;
+    if (self->state.probe) self->send(self->state.probe, PongSeen{message.nonce});
+  }
+  void operator()(const transport::Fault& message) const {
+    if (message.context) {
+      link::context_fault(self, message, frame_bytes);
+    } else {
+      connection_fault(self, message);
+    }
+  }
+  void operator()(const transport::GoAway& message) const {
+    self->state.problem = "the cloud is going away: " + message.reason;
+    caf::anon_send(self->state.connection, transport::CloseConnection{});
+  }
+  template <class Other>
+  void operator()(const Other&) const {
+    self->state.problem = "the cloud sent a message that only edges send";
+    caf::anon_send(self->state.connection, transport::CloseConnection{});
+  }
+};
+
+void frame_arrived(Self self, const transport::FrameArrived& frame) {
+  if (!self->state.connection) return;  // a late frame of a connection that was given up
+  constexpr std::size_t prefix_bytes = 4;
+  const auto frame_bytes = frame.envelope.size() + prefix_bytes;
+  self->state.setting.metrics->received_bytes.Increment(static_cast<double>(frame_bytes));
+  const auto message = transport::decode_envelope(frame.envelope);
+  if (!message) {
+    self->state.problem = "the cloud sent nonsense: " + message.error().message;
+    caf::anon_send(self->state.connection, transport::CloseConnection{});
+    return;
+  }
+  std::visit(FromCloud{self, frame_bytes}, *message);
+}
+
+void shut_down(Self self) {
+  self->state.shutting_down = true;
+  if (self->state.connection) {
+    caf::anon_send(self->state.connection, transport::CloseConnection{});
+  } else if (self->state.phase == Phase::down) {
+    self->quit();
+  }
+  // While dialing: ConnectionUp or ConnectionDown is on its way and ends it.
+}
+
+}  // namespace
+
+void link::send(Self self, const transport::Message& message, Upload* upload) {
+  auto bytes = std::make_shared<const std::vector<char>>(transport::encode_frame(message));
+  if (upload != nullptr) upload->stats.bytes_up += bytes->size();
+  self->state.setting.metrics->sent_bytes.Increment(static_cast<double>(bytes->size()));
+  caf::anon_send(self->state.connection, transport::SendFrame{std::move(bytes)});
+}
+
+cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) {
+  self->state.setting = std::move(setting);
+  self->state.reconnect.emplace(self->state.setting.reconnect, self->state.setting.reconnect_seed);
+  dial(self);
+  return {
+      [self](const OpenUpload& request) { link::open_upload(self, request); },
+      [self](const UploadRows& rows) { link::add_rows(self, rows); },
+      [self](const AskCloud& request) { link::ask(self, request); },
+      [self](const AbandonAsk& late) { link::abandon(self, late); },
+      [self](const GenerateOnCloud& request) { link::generate_on_cloud(self, request); },
+      [self](const CloseUpload& request) { return link::close(self, request); },
+      [self](const SendPing& ping) {
+        if (self->state.phase == Phase::ready) {
+          link::send(self, transport::Ping{ping.nonce}, nullptr);
+        }
+      },
+      [self](const WatchLink& watch) {
+        self->state.probe = watch.probe;
+        if (self->state.phase == Phase::ready) {
+          self->send(watch.probe, LinkUp{});
+        } else if (self->state.phase == Phase::down) {
+          tell_probe_down(self);
+        }
+      },
+      [self](const transport::ConnectionUp& up) {
+        if (self->state.shutting_down) {
+          self->state.connection = up.connection;
+          caf::anon_send(up.connection, transport::CloseConnection{});
+        } else {
+          connection_up(self, up);
+        }
+      },
+      [self](const transport::FrameArrived& frame) { frame_arrived(self, frame); },
+      [](const transport::SendQueueDrained&) {
+        // Nothing to do: the window keeps what is queued far below the queue's cap.
+      },
+      [self](const transport::ConnectionDown& down) {
+        connection_down(self, down.reason.message);
+      },
+      [self](const Redial&) {
+        if (self->state.phase == Phase::down && !self->state.shutting_down) dial(self);
+      },
+      [self](const Shutdown&) { shut_down(self); },
+  };
+}
+
+}  // namespace cecollm::actors

@@ -1,0 +1,79 @@
+#pragma once
+// Cloud link: the edge's end of the wire. It keeps one connection, sends every context's rows in
+// the background, puts asks behind the rows they need, and after a lost connection brings the cloud
+// back to the same state from its own copy of the rows.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "actors/type_ids.hpp"
+#include "actors/upload_log.hpp"
+#include "monitoring/metrics.hpp"
+#include "policy/reconnect.hpp"
+
+namespace cecollm::actors {
+
+struct CloudLinkSetting {
+  /// Starts to connect; the owner gets ConnectionUp or ConnectionDown.
+  std::function<void(const caf::actor& owner)> dial;
+  transport::Hello hello;
+  std::size_t row_bytes = 0;  // of one encoded row
+  /// Rows in one frame: small enough that an ask of another context need not wait long.
+  std::size_t max_batch_bytes = 64U << 10U;
+  /// Row bytes on their way; more stay in the log until the cloud confirms some.
+  std::size_t window_bytes = 1U << 20U;
+  policy::ReconnectSettings reconnect;
+  std::uint64_t reconnect_seed = 0;
+  monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
+};
+
+/// One context as the link sees it.
+struct Upload {
+  explicit Upload(std::size_t row_bytes) : log(row_bytes) {}
+
+  generation_actor reply_to;
+  UploadLog log;
+  std::uint32_t epoch = 0;
+  transport::OpenContext open;                  // what to say when (re)opening
+  std::optional<transport::Generate> generate;  // cloud-only: instead of rows and asks
+  enum class Phase {
+    waiting,    // no connection
+    reopening,  // the cloud has yet to say how many rows it still holds
+    open,
+    closing,  // flush, then close
+    broken,   // the cloud will not serve this context any more
+  } phase = Phase::waiting;
+  struct Ask {
+    std::int64_t position = 0;
+    caf::actor_clock::time_point deadline;
+    std::vector<model::TokenId> output;
+    bool sent = false;
+  };
+  std::optional<Ask> ask;
+  std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
+  int reopened_in_vain = 0;      // since the last answer
+  caf::typed_response_promise<UploadStats> closed;
+  UploadStats stats;
+};
+
+struct CloudLinkState {
+  static inline const char* name = "cloud_link";
+  CloudLinkSetting setting;
+  network_probe_actor probe;
+  enum class Phase { down, dialing, greeting, ready } phase = Phase::down;
+  caf::actor connection;
+  transport::Welcome welcome;
+  std::map<GenerationId, Upload> uploads;
+  std::optional<policy::Reconnect> reconnect;
+  std::string problem;    // why there is no connection
+  bool mismatch = false;  // the problem is a mismatch of version, model or cut
+  bool unresponsive = false;  // an ask has expired since the cloud's last sign of life
+  bool shutting_down = false;
+};
+
+cloud_link_actor::behavior_type cloud_link(cloud_link_actor::stateful_pointer<CloudLinkState> self,
+                                           CloudLinkSetting setting);
+
+}  // namespace cecollm::actors

@@ -1,0 +1,66 @@
+#include "actors/cloud_supervisor.hpp"
+
+#include <utility>
+
+namespace cecollm::actors {
+namespace {
+
+using Self = cloud_supervisor_actor::stateful_pointer<CloudSupervisorState>;
+
+ListenOutcome start_listening(Self self) {
+  auto& state = self->state;
+  PeerSetting peer_setting = state.setting.peer;
+  peer_setting.store = state.store;
+  auto& system = self->system();
+  auto listening = state.setting.listen([&system, peer_setting] {
+    return caf::actor_cast<caf::actor>(system.spawn(peer, peer_setting));
+  });
+  if (!listening) return {listening.error(), {}};
+  state.listener = listening->listener;
+  self->monitor(state.listener);
+  return {std::nullopt, listening->bound};
+}
+
+void child_down(Self self, const caf::down_msg& down) {
+  if (self->state.stopping) return;
+  // An actor that died of an exception leaves nothing that could be trusted to go on.
+  self->state.setting.logger.error("an actor of the cloud died",
+                                   {{"why", caf::to_string(down.reason)}});
+  self->quit(down.reason);
+}
+
+/// Children go with their supervisor, however it ends.
+void end_with(Self self) {
+  auto& state = self->state;
+  const auto reason = caf::exit_reason::user_shutdown;
+  if (state.listener) self->send_exit(state.listener, reason);
+  if (state.store) self->send_exit(state.store, reason);
+  if (state.compute) self->send_exit(state.compute, reason);
+}
+
+}  // namespace
+
+cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting setting) {
+  auto& state = self->state;
+  state.setting = std::move(setting);
+  state.compute = state.setting.detached
+                      ? self->spawn<caf::monitored + caf::detached>(deep_compute,
+                                                                    state.setting.compute)
+                      : self->spawn<caf::monitored>(deep_compute, state.setting.compute);
+  state.store = self->spawn<caf::monitored>(context_store, state.setting.store, state.compute);
+  self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
+  self->attach_functor([self] { end_with(self); });
+  return {
+      [self](const StartListening&) { return start_listening(self); },
+      [self](const StopCloud&) {
+        auto& now = self->state;
+        if (std::exchange(now.stopping, true)) return;
+        if (now.listener) self->send_exit(now.listener, caf::exit_reason::user_shutdown);
+        self->send(now.store, DismissClients{"the cloud is shutting down"});
+        self->delayed_send(self, now.setting.farewell, LeaveTaken{});
+      },
+      [self](const LeaveTaken&) { self->quit(caf::exit_reason::user_shutdown); },
+  };
+}
+
+}  // namespace cecollm::actors

@@ -1,0 +1,345 @@
+#include "actors/context_store.hpp"
+
+#include <utility>
+
+#include "actors/wire_conversion.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using Self = context_store_actor::stateful_pointer<ContextStoreState>;
+using transport::FaultCode;
+
+void report_level(const ContextStoreState& state) {
+  state.setting.metrics->contexts.Set(static_cast<double>(state.contexts));
+  state.setting.metrics->row_bytes.Set(static_cast<double>(state.row_bytes));
+}
+
+void answer_fault(Self self, const StoredClient& client, std::uint64_t context, std::uint32_t epoch,
+                  FaultCode code, std::string message, std::uint64_t next_sequence = 0) {
+  transport::Fault fault;
+  fault.code = code;
+  fault.message = std::move(message);
+  fault.context = context;
+  fault.epoch = epoch;
+  fault.next_sequence = next_sequence;
+  self->send(client.peer, ToPeer{std::move(fault)});
+}
+
+void answer_rows_held(Self self, const StoredClient& client, std::uint64_t context,
+                      StoredContext& stored) {
+  stored.unacknowledged = 0;
+  self->send(client.peer,
+             ToPeer{transport::RowsHeld{context, stored.epoch, stored.next_sequence}});
+}
+
+void drop(Self self, ClientId client_id, StoredClient& client, std::uint64_t context) {
+  const auto found = client.contexts.find(context);
+  if (found == client.contexts.end()) return;
+  self->state.row_bytes -= found->second.row_bytes;
+  --self->state.contexts;
+  client.contexts.erase(found);
+  self->send(self->state.compute, DropSession{{client_id, context}});
+  report_level(self->state);
+}
+
+/// Frees everything of a client.
+void forget(Self self, std::map<ClientId, StoredClient>::iterator client) {
+  while (!client->second.contexts.empty()) {
+    drop(self, client->first, client->second, client->second.contexts.begin()->first);
+  }
+  self->state.by_identity.erase({client->second.identity, client->second.instance});
+  self->state.clients.erase(client);
+}
+
+StoredClient* find_client(Self self, ClientId id) {
+  const auto found = self->state.clients.find(id);
+  return found == self->state.clients.end() ? nullptr : &found->second;
+}
+
+/// The context that a message names, in its epoch; otherwise the edge is told what is wrong.
+StoredContext* find_context(Self self, StoredClient& client, std::uint64_t context,
+                            std::uint32_t epoch) {
+  const auto found = client.contexts.find(context);
+  if (found == client.contexts.end()) {
+    answer_fault(self, client, context, epoch, FaultCode::unknown_context,
+                 "the cloud does not know this context (any more)");
+    return nullptr;
+  }
+  if (found->second.epoch != epoch) {
+    answer_fault(self, client, context, epoch, FaultCode::stale_epoch,
+                 "this epoch is " + std::to_string(epoch) + ", the context's is " +
+                     std::to_string(found->second.epoch));
+    return nullptr;
+  }
+  found->second.last_used = self->clock().now();
+  return &found->second;
+}
+
+/// A place for one more context, or null after telling the edge.
+StoredContext* make_context(Self self, StoredClient& client, std::uint64_t context,
+                            std::uint32_t epoch) {
+  auto& state = self->state;
+  if (client.contexts.size() >= state.setting.max_contexts_per_client) {
+    answer_fault(self, client, context, epoch, FaultCode::limit,
+                 "this edge has " + std::to_string(client.contexts.size()) +
+                     " contexts open, as many as the cloud allows it");
+    return nullptr;
+  }
+  if (state.contexts >= state.setting.max_contexts) {
+    answer_fault(self, client, context, epoch, FaultCode::overloaded,
+                 "the cloud holds as many contexts as it may");
+    return nullptr;
+  }
+  ++state.contexts;
+  auto& stored = client.contexts[context];
+  stored.epoch = epoch;
+  stored.last_used = self->clock().now();
+  report_level(state);
+  return &stored;
+}
+
+ClientAttached attach(Self self, const AttachClient& attach) {
+  auto& state = self->state;
+  auto& id = state.by_identity[{attach.identity, attach.instance}];
+  if (id == 0) id = ++state.last_client;
+  auto& client = state.clients[id];
+  const auto* codec = model::find_row_codec(attach.row_dtype);
+  // Rows of another encoding would not fit those that are held.
+  if (client.codec != nullptr && client.codec != codec) {
+    while (!client.contexts.empty()) drop(self, id, client, client.contexts.begin()->first);
+  }
+  client.identity = attach.identity;
+  client.instance = attach.instance;
+  client.codec = codec;
+  client.peer = attach.peer;
+  client.attached = true;
+  return {id};
+}
+
+void detach(Self self, const DetachClient& detach) {
+  const auto found = self->state.clients.find(detach.client);
+  if (found == self->state.clients.end() || found->second.peer != detach.peer) return;
+  found->second.attached = false;
+  found->second.detached = self->clock().now();
+  // A stream that nobody reads is not worth computing, and cannot be taken up again.
+  std::vector<std::uint64_t> streams;
+  for (const auto& [context, stored] : found->second.contexts) {
+    if (stored.generating) streams.push_back(context);
+  }
+  for (const auto context : streams) drop(self, detach.client, found->second, context);
+  if (found->second.contexts.empty()) forget(self, found);
+}
+
+void open(Self self, const StoreOpen& request) {
+  auto* client = find_client(self, request.client);
+  if (client == nullptr) return;
+  const auto& open = request.open;
+  const auto known = client->contexts.find(open.context);
+  StoredContext* stored = nullptr;
+  if (known == client->contexts.end()) {
+    stored = make_context(self, *client, open.context, open.epoch);
+    if (stored == nullptr) return;
+  } else {
+    stored = &known->second;
+    if (open.epoch <= stored->epoch) {
+      answer_fault(self, *client, open.context, open.epoch, FaultCode::stale_epoch,
+                   "the context is open in epoch " + std::to_string(stored->epoch));
+      return;
+    }
+    stored->epoch = open.epoch;
+    stored->last_used = self->clock().now();
+    if (stored->sampling.has_penalties()) {
+      // Which emitted ids had arrived is not known any more: start over from the rows.
+      self->send(self->state.compute, DropSession{{request.client, open.context}});
+      stored->handed = 0;
+    }
+  }
+  stored->sampling = from_wire(open.sampling);
+  stored->prompt = open.prompt;
+  answer_rows_held(self, *client, open.context, *stored);
+}
+
+/// `payload` from byte `begin` on.
+std::shared_ptr<const std::vector<std::byte>> tail_of(
+    std::shared_ptr<const std::vector<std::byte>> payload, std::size_t begin) {
+  if (begin == 0) return payload;
+  return std::make_shared<const std::vector<std::byte>>(
+      payload->begin() + static_cast<std::ptrdiff_t>(begin), payload->end());
+}
+
+void keep_rows(Self self, const StoreRows& request) {
+  auto* client = find_client(self, request.client);
+  if (client == nullptr) return;
+  const auto& batch = request.batch;
+  auto* stored = find_context(self, *client, batch.context, batch.epoch);
+  if (stored == nullptr) return;
+  const auto& setting = self->state.setting;
+  const auto row_bytes = client->codec->row_bytes(setting.hidden_size);
+  const auto count = batch.payload->size() / row_bytes;
+  if (count == 0 || batch.payload->size() % row_bytes != 0) {
+    answer_fault(self, *client, batch.context, batch.epoch, FaultCode::bad_row,
+                 "rows of " + std::to_string(batch.payload->size()) +
+                     " bytes are no whole number of " + std::to_string(row_bytes));
+    return;
+  }
+  if (batch.first_sequence > stored->next_sequence) {
+    answer_fault(self, *client, batch.context, batch.epoch, FaultCode::sequence_gap,
+                 "rows before " + std::to_string(batch.first_sequence) + " are missing",
+                 stored->next_sequence);
+    return;
+  }
+  const auto end = batch.first_sequence + count;
+  if (end > static_cast<std::uint64_t>(setting.max_positions)) {
+    answer_fault(self, *client, batch.context, batch.epoch, FaultCode::limit,
+                 "rows beyond the model's " + std::to_string(setting.max_positions) + " positions");
+    return;
+  }
+  if (end <= stored->next_sequence) return;  // all of it was here before
+  const auto fresh = end - stored->next_sequence;
+  model::Rows rows;
+  rows.count = static_cast<std::int64_t>(fresh);
+  rows.codec = client->codec;
+  rows.bytes = tail_of(batch.payload, (count - fresh) * row_bytes);
+  stored->row_bytes += rows.bytes->size();
+  stored->unacknowledged += rows.bytes->size();
+  self->state.row_bytes += rows.bytes->size();
+  stored->rows.push_back(std::move(rows));
+  stored->next_sequence = end;
+  setting.metrics->rows_received.Increment(static_cast<double>(fresh));
+  setting.metrics->row_bytes_received.Increment(static_cast<double>(fresh * row_bytes));
+  report_level(self->state);
+  if (stored->unacknowledged >= setting.acknowledge_bytes) {
+    answer_rows_held(self, *client, batch.context, *stored);
+  }
+}
+
+void hand_over(Self self, const StoreAsk& request) {
+  auto* client = find_client(self, request.client);
+  if (client == nullptr) return;
+  const auto& ask = request.ask;
+  auto* stored = find_context(self, *client, ask.context, ask.epoch);
+  if (stored == nullptr) return;
+  if (ask.position != stored->next_sequence || ask.position == 0) {
+    answer_fault(self, *client, ask.context, ask.epoch, FaultCode::sequence_gap,
+                 "asked for position " + std::to_string(ask.position) + ", but there are " +
+                     std::to_string(stored->next_sequence) + " rows",
+                 stored->next_sequence);
+    return;
+  }
+  if (stored->asks_under_way >= self->state.setting.max_asks_under_way) {
+    answer_fault(self, *client, ask.context, ask.epoch, FaultCode::overloaded,
+                 "too many asks of one context are under way");
+    return;
+  }
+  ++stored->asks_under_way;
+  stored->unacknowledged = 0;  // the reply acknowledges
+  DeepAsk work;
+  work.key = {request.client, ask.context};
+  work.epoch = ask.epoch;
+  work.position = static_cast<std::int64_t>(ask.position);
+  work.rows.assign(stored->rows.begin() + static_cast<std::ptrdiff_t>(stored->handed),
+                   stored->rows.end());
+  work.sampling = stored->sampling;
+  if (stored->handed == 0) work.prompt_history = stored->prompt;
+  work.output_history = ask.emitted;
+  work.arrived = self->clock().now();
+  work.remaining = std::chrono::milliseconds(ask.remaining_ms);
+  work.peer = client->peer;
+  stored->handed = stored->rows.size();
+  self->send(self->state.compute, std::move(work));
+}
+
+void start_generate(Self self, const StoreGenerate& request) {
+  auto* client = find_client(self, request.client);
+  if (client == nullptr) return;
+  const auto& generate = request.generate;
+  if (client->contexts.contains(generate.context)) {
+    answer_fault(self, *client, generate.context, generate.epoch, FaultCode::protocol,
+                 "this context is open already");
+    return;
+  }
+  auto* stored = make_context(self, *client, generate.context, generate.epoch);
+  if (stored == nullptr) return;
+  stored->generating = true;
+  self->send(self->state.compute,
+             DeepGenerate{{request.client, generate.context}, generate, client->peer});
+}
+
+void sweep(Self self) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  for (auto client = state.clients.begin(); client != state.clients.end();) {
+    const auto current = client++;
+    auto& [id, stored] = *current;
+    if (!stored.attached && now - stored.detached >= state.setting.grace_time) {
+      forget(self, current);
+      continue;
+    }
+    std::vector<std::uint64_t> idle;
+    for (const auto& [context, memory] : stored.contexts) {
+      if (!memory.generating && now - memory.last_used >= state.setting.context_ttl) {
+        idle.push_back(context);
+      }
+    }
+    for (const auto context : idle) drop(self, id, stored, context);
+    if (!stored.attached && stored.contexts.empty()) forget(self, current);
+  }
+  self->delayed_send(self, state.setting.sweep_interval, Sweep{});
+}
+
+}  // namespace
+
+context_store_actor::behavior_type context_store(Self self, ContextStoreSetting setting,
+                                                 deep_compute_actor compute) {
+  self->state.setting = std::move(setting);
+  self->state.compute = std::move(compute);
+  self->delayed_send(self, self->state.setting.sweep_interval, Sweep{});
+  return {
+      [self](const AttachClient& request) { return attach(self, request); },
+      [self](const DetachClient& request) { detach(self, request); },
+      [self](const StoreOpen& request) { open(self, request); },
+      [self](const StoreRows& request) { keep_rows(self, request); },
+      [self](const StoreAsk& request) { hand_over(self, request); },
+      [self](const StoreClose& request) {
+        auto* client = find_client(self, request.client);
+        if (client == nullptr) return;
+        const auto found = client->contexts.find(request.close.context);
+        // An epoch's close must not end a later epoch.
+        if (found != client->contexts.end() && found->second.epoch <= request.close.epoch) {
+          drop(self, request.client, *client, request.close.context);
+        }
+      },
+      [self](const StoreGenerate& request) { start_generate(self, request); },
+      [self](const AskDone& done) {
+        auto* client = find_client(self, done.key.client);
+        if (client == nullptr) return;
+        const auto found = client->contexts.find(done.key.context);
+        if (found == client->contexts.end()) return;
+        auto& stored = found->second;
+        // Both checks matter after the context was dropped and opened anew meanwhile.
+        if (stored.asks_under_way > 0) --stored.asks_under_way;
+        if (done.session_lost && stored.epoch == done.epoch) {
+          drop(self, done.key.client, *client, done.key.context);
+        }
+      },
+      [self](const GenerateEnded& ended) {
+        if (auto* client = find_client(self, ended.key.client)) {
+          drop(self, ended.key.client, *client, ended.key.context);
+        }
+      },
+      [self](const Sweep&) { sweep(self); },
+      [self](const DismissClients& dismissal) {
+        for (const auto& [id, client] : self->state.clients) {
+          if (client.attached) {
+            self->send(client.peer, ToPeer{transport::GoAway{dismissal.reason, 0}});
+          }
+        }
+      },
+      [self](const GetStoreLevel&) {
+        return StoreLevel{self->state.clients.size(), self->state.contexts, self->state.row_bytes};
+      },
+  };
+}
+
+}  // namespace cecollm::actors

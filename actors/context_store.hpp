@@ -1,0 +1,69 @@
+#pragma once
+// Context store: what the cloud remembers of every client's generations: the row log, the epoch and
+// what deep compute has been given of it. Light work; shares CAF's scheduler.
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/type_ids.hpp"
+#include "monitoring/metrics.hpp"
+
+namespace cecollm::actors {
+
+struct ContextStoreSetting {
+  std::int64_t hidden_size = 0;
+  std::int64_t max_positions = 0;
+  std::size_t max_contexts_per_client = 0;
+  std::size_t max_contexts = 0;
+  int max_asks_under_way = 4;              // per context; an edge waits for one at a time
+  std::uint64_t acknowledge_bytes = 64U << 10U;  // rows received since the last word on them
+  std::chrono::milliseconds context_ttl{0};      // idle contexts are dropped after it
+  std::chrono::milliseconds grace_time{0};       // contexts outlive a lost connection this long
+  std::chrono::milliseconds sweep_interval{1000};
+  monitoring::CloudMetrics* metrics = nullptr;  // not null; outlives the actor
+};
+
+/// One context's memory.
+struct StoredContext {
+  std::uint32_t epoch = 0;
+  model::SamplingParams sampling;
+  std::vector<model::TokenId> prompt;
+  std::vector<model::Rows> rows;  // the row log, in the wire's dtype
+  std::uint64_t next_sequence = 0;
+  std::uint64_t row_bytes = 0;
+  std::size_t handed = 0;             // chunks of `rows` that deep compute has got
+  std::uint64_t unacknowledged = 0;   // bytes
+  int asks_under_way = 0;
+  bool generating = false;  // cloud-only: deep compute runs it, no rows here
+  caf::actor_clock::time_point last_used;
+};
+
+struct StoredClient {
+  std::string identity;
+  std::uint64_t instance = 0;
+  const model::RowCodec* codec = nullptr;
+  peer_actor peer;
+  bool attached = false;
+  caf::actor_clock::time_point detached;
+  std::map<std::uint64_t, StoredContext> contexts;
+};
+
+struct ContextStoreState {
+  static inline const char* name = "context_store";
+  ContextStoreSetting setting;
+  deep_compute_actor compute;
+  std::map<ClientId, StoredClient> clients;
+  std::map<std::pair<std::string, std::uint64_t>, ClientId> by_identity;
+  ClientId last_client = 0;
+  std::size_t contexts = 0;
+  std::uint64_t row_bytes = 0;
+};
+
+context_store_actor::behavior_type context_store(
+    context_store_actor::stateful_pointer<ContextStoreState> self, ContextStoreSetting setting,
+    deep_compute_actor compute);
+
+}  // namespace cecollm::actors

@@ -1,0 +1,130 @@
+#pragma once
+// The typed interfaces of the edge's actors: who accepts what, a line on each message. In one file
+// because the actors refer to each other.
+
+#include "actors/edge_messages.hpp"
+
+namespace cecollm::actors {
+
+/// One per request; see generation.hpp.
+using generation_actor = caf::typed_actor<
+    /// An exit was sure: emit its token.
+    caf::reacts_to<ExitTaken>,
+    /// No exit was: ask the cloud, or take the last exit's token.
+    caf::reacts_to<NoExitSure>,
+    /// The cloud's token, unless its deadline has passed.
+    caf::reacts_to<CloudAnswered>,
+    /// The cloud has none for this position: fall back.
+    caf::reacts_to<CloudFailed>,
+    /// The ask for this position is late: fall back.
+    caf::reacts_to<DeadlinePassed>,
+    /// The edge's own computation failed: end with an error.
+    caf::reacts_to<ComputeFailed>,
+    /// Of this generation, by its client: stop at once and free everything.
+    caf::reacts_to<CancelGeneration>>;
+
+/// See exit_decision.hpp.
+struct BeginDecisions {
+  GenerationId generation = 0;
+  policy::ExitThresholds thresholds;
+  generation_actor reply_to;
+};
+using exit_decision_actor = caf::typed_actor<
+    /// Remember the thresholds of a generation.
+    caf::reacts_to<BeginDecisions>,
+    /// Apply the exit rule: answer the generation, or send shallow compute deeper.
+    caf::reacts_to<ExitRead>,
+    /// Forget a generation.
+    caf::reacts_to<EndDecisions>>;
+
+/// See shallow_compute.hpp.
+struct BeginSession {
+  GenerationId generation = 0;
+  model::SamplingParams sampling;
+  bool upload_rows = false;
+  generation_actor reply_to;  // gets ComputeFailed
+};
+using shallow_compute_actor = caf::typed_actor<
+    /// Open a session.
+    caf::reacts_to<BeginSession>,
+    /// Run new ids through the first stage: rows go up, the first exit's reading to the decision.
+    caf::reacts_to<Advance>,
+    /// Catch up to a later exit and read it.
+    caf::reacts_to<Deepen>,
+    /// Free the session and say what it computed.
+    caf::replies_to<EndShallow>::with<ShallowEnded>>;
+
+/// See cloud_link.hpp.
+struct OpenUpload {
+  GenerationId generation = 0;
+  model::SamplingParams sampling;
+  std::vector<model::TokenId> prompt;  // only where a penalty looks at it
+  generation_actor reply_to;           // gets CloudAnswered, CloudFailed
+};
+struct GenerateOnCloud {
+  GenerationId generation = 0;
+  model::SamplingParams sampling;
+  std::vector<model::TokenId> prompt;
+  std::int64_t max_tokens = 0;
+  bool ignore_eos = false;
+  generation_actor reply_to;
+};
+using network_probe_actor = caf::typed_actor<
+    /// The link is ready: start to measure.
+    caf::reacts_to<LinkUp>,
+    /// The link is gone.
+    caf::reacts_to<LinkDown>,
+    /// An answer to our ping.
+    caf::reacts_to<PongSeen>,
+    /// The cloud has confirmed row bytes: a goodput sample.
+    caf::reacts_to<RowsAcknowledged>,
+    /// Timer: ping if a heartbeat is due.
+    caf::reacts_to<Tick>,
+    /// What is known of the link now.
+    caf::replies_to<GetLinkReport>::with<LinkReport>,
+    /// The same, once the first attempt to connect has succeeded or failed.
+    caf::replies_to<AwaitLink>::with<LinkReport>>;
+
+/// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen and RowsAcknowledged.
+struct WatchLink {
+  network_probe_actor probe;
+};
+using cloud_link_actor = caf::typed_actor<
+    /// Open a context on the cloud; rows and asks follow.
+    caf::reacts_to<OpenUpload>,
+    /// Rows to send in the background.
+    caf::reacts_to<UploadRows>,
+    /// Send what is missing, then ask for a token.
+    caf::reacts_to<AskCloud>,
+    /// That ask was late: ask nothing more until the cloud has shown a sign of life.
+    caf::reacts_to<AbandonAsk>,
+    /// Cloud-only: run the whole generation there.
+    caf::reacts_to<GenerateOnCloud>,
+    /// Close the context, after (flush) or without what is queued.
+    caf::replies_to<CloseUpload>::with<UploadStats>,
+    /// Ping the cloud if it is connected.
+    caf::reacts_to<SendPing>,
+    /// Report the link's events to this probe from now on.
+    caf::reacts_to<WatchLink>,
+    /// From the connection.
+    caf::reacts_to<transport::ConnectionUp>, caf::reacts_to<transport::FrameArrived>,
+    caf::reacts_to<transport::SendQueueDrained>, caf::reacts_to<transport::ConnectionDown>,
+    /// Timer: connect again.
+    caf::reacts_to<Redial>,
+    /// Flush, close the connection and end.
+    caf::reacts_to<Shutdown>>;
+
+/// See edge_supervisor.hpp.
+using edge_supervisor_actor = caf::typed_actor<
+    /// Start one; its events go to the client named in the request.
+    caf::replies_to<StartGeneration>::with<GenerationStarted>,
+    /// Stop one; its client still gets GenerationFinished.
+    caf::reacts_to<CancelGeneration>,
+    /// The state of the link, for people and status lines.
+    caf::replies_to<GetLinkReport>::with<LinkReport>,
+    /// The same, once the first attempt to connect has succeeded or failed.
+    caf::replies_to<AwaitLink>::with<LinkReport>,
+    /// Cancel everything, close the link, end all actors of this edge.
+    caf::reacts_to<Shutdown>>;
+
+}  // namespace cecollm::actors

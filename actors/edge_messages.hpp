@@ -1,0 +1,171 @@
+#pragma once
+// The messages between the actors of an edge. Each names its sender and receiver; what an actor
+// does with one stands at its interface.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/all.hpp>
+
+#include "actors/generation_types.hpp"
+#include "model/engine.hpp"
+#include "transport/connection.hpp"
+#include "transport/messages.hpp"
+
+namespace cecollm::actors {
+
+// --- client → edge supervisor
+struct StartGeneration {
+  GenerationRequest request;
+  caf::actor client;  // gets TokenEvent and GenerationFinished; its death cancels the generation
+};
+struct GenerationStarted {
+  GenerationId generation = 0;
+};
+struct CancelGeneration {
+  GenerationId generation = 0;
+};
+/// Stop taking requests, cancel what runs, say goodbye to the cloud; then all actors end.
+struct Shutdown {};
+
+// --- generation → tokenizer
+struct EncodePrompt {
+  std::string text;
+};
+struct EncodedPrompt {
+  std::vector<model::TokenId> ids;
+};
+
+// --- generation → shallow compute
+/// Ids that follow the session's last position: the prompt, then each emitted token.
+struct Advance {
+  GenerationId generation = 0;
+  std::vector<model::TokenId> ids;
+  std::size_t prompt_count = 0;  // how many of them, from the front, belong to the prompt
+};
+struct EndShallow {
+  GenerationId generation = 0;
+};
+struct ShallowEnded {
+  std::int64_t edge_layer_rows = 0;
+  std::uint64_t values_clamped = 0;
+};
+
+// --- exit decision → shallow compute
+struct Deepen {
+  GenerationId generation = 0;
+  std::size_t exit = 0;
+};
+
+// --- shallow compute → exit decision
+struct ExitRead {
+  GenerationId generation = 0;
+  std::int64_t position = 0;  // the next token's
+  std::size_t exit = 0;
+  model::Reading reading;
+};
+
+// --- shallow compute → cloud link
+struct UploadRows {
+  GenerationId generation = 0;
+  std::int64_t first_position = 0;
+  model::Rows rows;
+};
+
+// --- shallow compute → generation
+struct ComputeFailed {
+  model::Error error;
+};
+
+// --- exit decision → generation
+/// An exit was sure enough.
+struct ExitTaken {
+  std::int64_t position = 0;
+  std::size_t exit = 0;
+  model::Reading reading;
+};
+/// No exit was; `reading` is the last one's.
+struct NoExitSure {
+  std::int64_t position = 0;
+  std::size_t exit = 0;
+  model::Reading reading;
+};
+
+// --- generation → exit decision
+struct EndDecisions {
+  GenerationId generation = 0;
+};
+
+// --- generation → cloud link
+struct AskCloud {
+  GenerationId generation = 0;
+  std::int64_t position = 0;
+  std::chrono::milliseconds deadline{0};  // from now
+  std::vector<model::TokenId> output;     // all emitted ids, only where a penalty looks at them
+};
+/// The ask's deadline has passed: an answer is of no use any more.
+struct AbandonAsk {
+  GenerationId generation = 0;
+  std::int64_t position = 0;
+};
+struct CloseUpload {
+  GenerationId generation = 0;
+  bool flush = true;  // false: drop what is queued (cancel)
+};
+
+// --- cloud link → generation
+struct CloudAnswered {
+  std::int64_t position = 0;
+  model::Reading reading;
+  std::chrono::microseconds queue{0};
+  std::chrono::microseconds compute{0};
+  bool last = false;  // of GenerateOnCloud
+};
+/// This ask (or this GenerateOnCloud) will get no answer.
+struct CloudFailed {
+  std::int64_t position = 0;
+  std::string reason;
+  bool user_error = false;  // a mismatch of the nodes, or a request that this cloud never serves
+};
+
+// --- generation → itself
+struct DeadlinePassed {
+  std::int64_t position = 0;
+};
+
+// --- network probe → cloud link, and back
+struct SendPing {
+  std::uint64_t nonce = 0;
+};
+struct PongSeen {
+  std::uint64_t nonce = 0;
+};
+struct LinkUp {};
+struct LinkDown {
+  std::string reason;
+  bool mismatch = false;
+};
+struct RowsAcknowledged {
+  std::uint64_t bytes = 0;
+};
+struct Tick {};
+
+// --- network probe → edge supervisor
+struct LinkReport {
+  bool connected = false;
+  std::string problem;  // of the last failure while not connected
+  bool mismatch = false;
+  std::optional<std::chrono::microseconds> rtt;  // smoothed
+  std::optional<double> goodput_up;              // bytes per second
+};
+struct GetLinkReport {};
+/// Answered once the first attempt to connect has come to something.
+struct AwaitLink {};
+
+// --- cloud link → itself
+struct Redial {};
+
+}  // namespace cecollm::actors

@@ -1,0 +1,44 @@
+#pragma once
+// Edge supervisor: builds the edge's actors, starts generations, and ends everything in order.
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "actors/cloud_link.hpp"
+#include "actors/generation.hpp"
+#include "actors/network_probe.hpp"
+#include "actors/type_ids.hpp"
+#include "monitoring/log.hpp"
+
+namespace cecollm::actors {
+
+struct EdgeSetting {
+  std::shared_ptr<model::Engine> engine;               // Part::edge
+  std::shared_ptr<const model::Tokenizer> tokenizer;   // null: prompts come as ids
+  std::optional<CloudLinkSetting> link;                // none: standalone for ever
+  NetworkProbeSetting probe;
+  std::size_t max_generations = 64;  // at a time; more are refused
+  /// Own threads for the actors that compute; off only in tests that own the scheduler.
+  bool detached = true;
+  monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actors
+  monitoring::Logger logger;
+};
+
+struct EdgeSupervisorState {
+  static inline const char* name = "edge_supervisor";
+  EdgeSetting setting;
+  tokenizer_actor tokenizer;
+  shallow_compute_actor shallow;
+  exit_decision_actor decisions;
+  cloud_link_actor link;
+  network_probe_actor probe;
+  GenerationId last_generation = 0;
+  std::map<GenerationId, generation_actor> generations;
+  bool shutting_down = false;
+};
+
+edge_supervisor_actor::behavior_type edge_supervisor(
+    edge_supervisor_actor::stateful_pointer<EdgeSupervisorState> self, EdgeSetting setting);
+
+}  // namespace cecollm::actors

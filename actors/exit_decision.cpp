@@ -1,0 +1,37 @@
+#include "actors/exit_decision.hpp"
+
+namespace cecollm::actors {
+
+exit_decision_actor::behavior_type exit_decision(
+    exit_decision_actor::stateful_pointer<ExitDecisionState> self,
+    monitoring::EdgeMetrics* metrics) {
+  self->state.metrics = metrics;
+  return {
+      [self](const BeginDecisions& begin) {
+        self->state.generations[begin.generation] = {begin.thresholds, begin.reply_to};
+      },
+      [self](const ExitRead& read) {
+        const auto found = self->state.generations.find(read.generation);
+        if (found == self->state.generations.end()) return;  // ended while its layers ran
+        const auto& [thresholds, reply_to] = found->second;
+        const policy::Confidence confidence{read.reading.confidence};
+        self->state.metrics->exit_confidence[read.exit].Observe(confidence.max_probability);
+        switch (policy::decide_exit(confidence, read.exit, thresholds)) {
+          case policy::ExitVerdict::emit:
+            self->send(reply_to, ExitTaken{read.position, read.exit, read.reading});
+            break;
+          case policy::ExitVerdict::deeper:
+            // Back to whoever read this exit: the two actors need not know each other in advance.
+            self->send(caf::actor_cast<shallow_compute_actor>(self->current_sender()),
+                       Deepen{read.generation, read.exit + 1});
+            break;
+          case policy::ExitVerdict::not_sure:
+            self->send(reply_to, NoExitSure{read.position, read.exit, read.reading});
+            break;
+        }
+      },
+      [self](const EndDecisions& end) { self->state.generations.erase(end.generation); },
+  };
+}
+
+}  // namespace cecollm::actors

@@ -1,0 +1,404 @@
+#include "actors/generation.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace cecollm::actors {
+namespace {
+
+using Self = generation_actor::stateful_pointer<GenerationState>;
+using Path = GenerationState::Path;
+using std::chrono::milliseconds;
+
+/// How long the edge's own actors may take to answer at the end of a generation; shallow compute
+/// may have another generation's prompt to finish first.
+constexpr std::chrono::seconds farewell_limit{60};
+constexpr std::chrono::seconds encode_limit{60};
+
+void finish(Self self, FinishReason reason);
+
+void finish_failed(Self self, std::string error, bool user_error) {
+  self->state.result.error = std::move(error);
+  self->state.result.user_error = user_error;
+  finish(self, FinishReason::failed);
+}
+
+/// The position of the next token.
+std::int64_t next_position(const GenerationState& state) {
+  return static_cast<std::int64_t>(state.prompt.size() + state.output.size());
+}
+
+bool penalties(const GenerationState& state) { return state.request.sampling.has_penalties(); }
+
+milliseconds deadline_of_next(const GenerationState& state) {
+  return state.output.empty() ? state.request.first_token_deadline : state.request.token_deadline;
+}
+
+void expect_by_deadline(Self self, std::int64_t position) {
+  self->delayed_send(self, deadline_of_next(self->state), DeadlinePassed{position});
+}
+
+/// Opens the edge's session and runs everything known so far through the first stage.
+void begin_local(Self self) {
+  auto& state = self->state;
+  const bool upload = state.path == Path::with_cloud;
+  state.session_open = true;
+  self->send(state.setting.decisions,
+             BeginDecisions{state.setting.id, state.request.thresholds, self});
+  self->send(state.setting.shallow,
+             BeginSession{state.setting.id, state.request.sampling, upload, self});
+  std::vector<model::TokenId> ids = state.prompt;
+  ids.insert(ids.end(), state.output.begin(), state.output.end());
+  self->send(state.setting.shallow, Advance{state.setting.id, std::move(ids), state.prompt.size()});
+}
+
+void begin(Self self, std::vector<model::TokenId> ids) {
+  auto& state = self->state;
+  state.prompt = std::move(ids);
+  state.result.prompt_tokens = static_cast<std::int64_t>(state.prompt.size());
+  if (state.prompt.empty()) {
+    finish_failed(self, "the prompt is empty: give at least one token", true);
+    return;
+  }
+  if (state.result.prompt_tokens >= state.setting.max_positions) {
+    finish_failed(self,
+                  "the prompt has " + std::to_string(state.prompt.size()) +
+                      " tokens, the model's context ends at " +
+                      std::to_string(state.setting.max_positions) + ": shorten it",
+                  true);
+    return;
+  }
+  if (state.request.max_tokens == 0) {
+    finish(self, FinishReason::length);
+    return;
+  }
+  if (state.path == Path::on_cloud) {
+    state.upload_open = true;
+    state.wanted_on_cloud = next_position(state);
+    self->send(state.setting.link,
+               GenerateOnCloud{state.setting.id, state.request.sampling, state.prompt,
+                               state.request.max_tokens, state.request.ignore_eos, self});
+    expect_by_deadline(self, state.wanted_on_cloud);
+    return;
+  }
+  if (state.path == Path::with_cloud) {
+    state.upload_open = true;
+    self->send(state.setting.link,
+               OpenUpload{state.setting.id, state.request.sampling,
+                          penalties(state) ? state.prompt : std::vector<model::TokenId>{}, self});
+  }
+  begin_local(self);
+}
+
+bool is_end_of_text(const GenerationState& state, model::TokenId token) {
+  for (const auto eos : state.setting.eos) {
+    if (token == eos) return true;
+  }
+  return false;
+}
+
+double seconds(caf::actor_clock::duration_type duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+void count_token(const GenerationState& state, const policy::Source& source,
+                 caf::actor_clock::time_point now) {
+  const auto& metrics = *state.setting.metrics;
+  if (state.output.empty()) {
+    metrics.time_to_first_token.Observe(seconds(now - state.started));
+  } else {
+    metrics.inter_token.Observe(seconds(now - state.last_token));
+  }
+  switch (source.kind) {
+    case policy::Source::Kind::exit:
+      metrics.exit_tokens[source.exit].Increment();
+      break;
+    case policy::Source::Kind::cloud:
+      metrics.cloud_tokens.Increment();
+      break;
+    case policy::Source::Kind::fallback:
+      metrics.fallback_tokens.Increment();
+      break;
+    case policy::Source::Kind::full:
+      break;  // one process: there is no edge to count for
+  }
+}
+
+monitoring::GenerationOutcome outcome_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::end_of_text:
+    case FinishReason::stop_string:
+      return monitoring::GenerationOutcome::stop;
+    case FinishReason::length:
+      return monitoring::GenerationOutcome::length;
+    case FinishReason::cancelled:
+      return monitoring::GenerationOutcome::cancelled;
+    case FinishReason::failed:
+      break;
+  }
+  return monitoring::GenerationOutcome::failed;
+}
+
+/// Emits one token; ends the generation or starts the next position.
+void emit(Self self, const model::Reading& reading, policy::Source source, bool last_on_cloud) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  TokenEvent event;
+  event.generation = state.setting.id;
+  event.index = static_cast<std::int64_t>(state.output.size());
+  event.token = reading.token;
+  event.source = source;
+  event.confidence = reading.confidence;
+  event.logprob = reading.logprob;
+  event.top = reading.top;
+
+  if (state.output.empty()) state.result.time_to_first_token = now - state.started;
+  count_token(state, source, now);
+  state.last_token = now;
+  state.output.push_back(reading.token);
+  state.result.counts.add(source);
+
+  bool stopped = false;
+  if (state.detokenizer) {
+    auto shown = state.stops->push(state.detokenizer->push(reading.token));
+    event.text = std::move(shown.text);
+    stopped = shown.stopped;
+  }
+  caf::anon_send(state.client, std::move(event));
+
+  if (is_end_of_text(state, reading.token) && !state.request.ignore_eos) {
+    finish(self, FinishReason::end_of_text);
+  } else if (stopped) {
+    finish(self, FinishReason::stop_string);
+  } else if (std::cmp_greater_equal(state.output.size(), state.request.max_tokens) ||
+             next_position(state) >= state.setting.max_positions || last_on_cloud) {
+    finish(self, FinishReason::length);
+  } else if (state.path == Path::on_cloud) {
+    state.wanted_on_cloud = next_position(state);
+    expect_by_deadline(self, state.wanted_on_cloud);
+  } else {
+    self->send(state.setting.shallow, Advance{state.setting.id, {reading.token}, 0});
+  }
+}
+
+/// The cloud's word on the awaited position is not coming, or is too late.
+void fall_back(Self self, monitoring::AskOutcome outcome) {
+  auto& state = self->state;
+  state.setting.metrics->asks[outcome].Increment();
+  const auto fallback = std::exchange(state.waiting, std::nullopt);
+  state.result.cloud_wait += self->clock().now() - fallback->asked;
+  emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false);
+}
+
+/// A cloud that ran everything is gone: the edge takes over with prompt and emitted ids.
+void take_over(Self self) {
+  auto& state = self->state;
+  state.path = Path::local;
+  state.result.mode = policy::Mode::standalone;
+  begin_local(self);
+}
+
+void no_exit_sure(Self self, const NoExitSure& reading) {
+  auto& state = self->state;
+  if (state.path == Path::local) {
+    emit(self, reading.reading, {policy::Source::Kind::exit, reading.exit}, false);
+    return;
+  }
+  state.waiting = {reading.position, reading.exit, reading.reading, self->clock().now()};
+  self->send(state.setting.link,
+             AskCloud{state.setting.id, reading.position, deadline_of_next(state),
+                      penalties(state) ? state.output : std::vector<model::TokenId>{}});
+  expect_by_deadline(self, reading.position);
+}
+
+void cloud_answered(Self self, const CloudAnswered& answer) {
+  auto& state = self->state;
+  if (state.path == Path::on_cloud) {
+    if (answer.position != state.wanted_on_cloud) return;
+    state.cloud_positions = answer.position;
+    emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, answer.last);
+    return;
+  }
+  if (!state.waiting || state.waiting->position != answer.position) return;  // too late
+  const auto wait = self->clock().now() - state.waiting->asked;
+  state.result.cloud_wait += wait;
+  state.setting.metrics->asks[monitoring::AskOutcome::answered].Increment();
+  state.setting.metrics->cloud_wait.Observe(seconds(wait));
+  state.cloud_positions = answer.position;
+  state.waiting.reset();
+  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false);
+}
+
+void cloud_failed(Self self, const CloudFailed& failure) {
+  auto& state = self->state;
+  state.result.warning = failure.reason;
+  if (state.path == Path::on_cloud) {
+    if (failure.user_error) {
+      finish_failed(self, failure.reason, true);
+    } else {
+      take_over(self);
+    }
+  } else if (state.waiting && state.waiting->position == failure.position) {
+    fall_back(self, monitoring::AskOutcome::lost);
+  }
+}
+
+void deadline_passed(Self self, std::int64_t position) {
+  auto& state = self->state;
+  if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
+    state.result.warning = "the cloud was late; the edge went on alone";
+    self->send(state.setting.link, AbandonAsk{state.setting.id, position});
+    take_over(self);
+  } else if (state.waiting && state.waiting->position == position) {
+    state.result.warning = "the cloud was late";
+    self->send(state.setting.link, AbandonAsk{state.setting.id, position});
+    fall_back(self, monitoring::AskOutcome::late);
+  }
+}
+
+/// Second half of finish(): everything is freed and counted.
+void say_goodbye(Self self) {
+  auto& state = self->state;
+  auto& result = state.result;
+  if (state.path == Path::on_cloud) {
+    result.compute.cloud_layer_rows = state.cloud_positions * state.setting.num_layers;
+  } else {
+    result.compute.cloud_layer_rows =
+        state.cloud_positions * (state.setting.num_layers - state.setting.cut);
+  }
+  const auto& metrics = *state.setting.metrics;
+  metrics.generations[outcome_of(result.reason)].Increment();
+  metrics.generations_active.Decrement();
+  metrics.generation_time.Observe(seconds(result.total));
+  metrics.prompt_tokens.Increment(static_cast<double>(result.prompt_tokens));
+  metrics.clamped_values.Increment(static_cast<double>(result.upload.values_clamped));
+  caf::anon_send(state.client, result);
+  self->quit();
+}
+
+void close_upload(Self self, bool flush) {
+  auto& state = self->state;
+  if (!state.upload_open) {
+    say_goodbye(self);
+    return;
+  }
+  self->request(state.setting.link, farewell_limit, CloseUpload{state.setting.id, flush})
+      .then(
+          [self](const UploadStats& stats) {
+            const auto clamped = self->state.result.upload.values_clamped;
+            self->state.result.upload = stats;
+            self->state.result.upload.values_clamped = clamped;
+            say_goodbye(self);
+          },
+          [self](const caf::error&) {
+            self->state.result.warning = "the link did not say what it has sent";
+            say_goodbye(self);
+          });
+}
+
+void finish(Self self, FinishReason reason) {
+  auto& state = self->state;
+  if (std::exchange(state.finishing, true)) return;
+  auto& result = state.result;
+  result.generation = state.setting.id;
+  result.reason = reason;
+  result.completion_tokens = static_cast<std::int64_t>(state.output.size());
+  result.total = self->clock().now() - state.started;
+  if (state.detokenizer && reason != FinishReason::stop_string) {
+    auto rest = state.stops->push(state.detokenizer->flush());
+    result.tail = rest.text + state.stops->flush();
+  }
+  const bool flush = reason != FinishReason::cancelled && reason != FinishReason::failed;
+  if (!state.session_open) {
+    close_upload(self, flush);
+    return;
+  }
+  self->send(state.setting.decisions, EndDecisions{state.setting.id});
+  self->request(state.setting.shallow, farewell_limit, EndShallow{state.setting.id})
+      .then(
+          [self, flush](const ShallowEnded& ended) {
+            self->state.result.compute.edge_layer_rows = ended.edge_layer_rows;
+            self->state.result.upload.values_clamped = ended.values_clamped;
+            close_upload(self, flush);
+          },
+          [self, flush](const caf::error&) {
+            self->state.result.warning = "shallow compute did not say what it has computed";
+            close_upload(self, flush);
+          });
+}
+
+void start(Self self) {
+  auto& state = self->state;
+  if (const auto* ids = std::get_if<std::vector<model::TokenId>>(&state.request.prompt)) {
+    begin(self, *ids);
+    return;
+  }
+  self->request(state.setting.tokenizer_handle, encode_limit,
+                EncodePrompt{std::get<std::string>(state.request.prompt)})
+      .then(
+          [self](const EncodedPrompt& encoded) {
+            if (!self->state.finishing) begin(self, encoded.ids);
+          },
+          [self](const caf::error& error) {
+            finish_failed(self, "the tokenizer failed: " + caf::to_string(error), false);
+          });
+}
+
+}  // namespace
+
+generation_actor::behavior_type generation(Self self, GenerationSetting setting,
+                                           GenerationRequest request, caf::actor client) {
+  auto& state = self->state;
+  state.setting = std::move(setting);
+  state.request = std::move(request);
+  state.client = std::move(client);
+  state.started = self->clock().now();
+  state.last_token = state.started;
+  state.result.mode = state.request.mode;
+  if (state.setting.vocabulary) {
+    state.detokenizer.emplace(*state.setting.vocabulary, true);
+    state.stops.emplace(state.request.stop);
+  }
+  const bool has_link = static_cast<bool>(state.setting.link);
+  if (has_link && state.request.mode == policy::Mode::cloud_only) {
+    state.path = Path::on_cloud;
+  } else if (has_link && state.request.mode == policy::Mode::collaborative &&
+             !policy::never_asks(state.request.thresholds)) {
+    state.path = Path::with_cloud;
+  }
+  state.setting.metrics->generations_active.Increment();
+  self->monitor(state.client);
+  self->set_down_handler([self](const caf::down_msg&) {
+    if (!self->state.finishing) finish(self, FinishReason::cancelled);
+  });
+  start(self);
+  return {
+      [self](const ExitTaken& taken) {
+        if (self->state.finishing) return;
+        emit(self, taken.reading, {policy::Source::Kind::exit, taken.exit}, false);
+      },
+      [self](const NoExitSure& reading) {
+        if (!self->state.finishing) no_exit_sure(self, reading);
+      },
+      [self](const CloudAnswered& answer) {
+        if (!self->state.finishing) cloud_answered(self, answer);
+      },
+      [self](const CloudFailed& failure) {
+        if (!self->state.finishing) cloud_failed(self, failure);
+      },
+      [self](const DeadlinePassed& deadline) {
+        if (!self->state.finishing) deadline_passed(self, deadline.position);
+      },
+      [self](const ComputeFailed& failure) {
+        if (!self->state.finishing) {
+          finish_failed(self, failure.error.message,
+                        failure.error.code == model::ErrorCode::out_of_range);
+        }
+      },
+      [self](const CancelGeneration&) {
+        if (!self->state.finishing) finish(self, FinishReason::cancelled);
+      },
+  };
+}
+
+}  // namespace cecollm::actors

@@ -1,0 +1,73 @@
+#pragma once
+// Generation: the life of one request. It waits for the token of one position at a time, whatever
+// its source, emits it to the client, and sends it back into the shallow layers.
+//
+//   prompt → tokenizer → shallow compute ⇄ exit decision → here → (cloud link) → client
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/tokenizer_actor.hpp"
+#include "actors/type_ids.hpp"
+#include "model/stop_strings.hpp"
+#include "model/tokenizer.hpp"
+#include "monitoring/metrics.hpp"
+
+namespace cecollm::actors {
+
+/// The rest of the edge as a generation sees it.
+struct GenerationSetting {
+  GenerationId id = 0;
+  tokenizer_actor tokenizer_handle;      // null: prompts come as ids, tokens have no text
+  shallow_compute_actor shallow;
+  exit_decision_actor decisions;
+  cloud_link_actor link;                 // null without a cloud
+  std::shared_ptr<const model::Tokenizer> vocabulary;  // null with a null tokenizer handle
+  std::vector<model::TokenId> eos;
+  std::int64_t max_positions = 0;
+  std::int64_t num_layers = 0;
+  std::int64_t cut = 0;  // E1
+  monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
+};
+
+struct GenerationState {
+  static inline const char* name = "generation";
+
+  GenerationSetting setting;
+  GenerationRequest request;
+  caf::actor client;
+
+  std::vector<model::TokenId> prompt;
+  std::vector<model::TokenId> output;
+  std::optional<model::StreamingDetokenizer> detokenizer;
+  std::optional<model::StopStrings> stops;
+
+  /// Where the tokens come from now.
+  enum class Path { local, with_cloud, on_cloud } path = Path::local;
+  bool finishing = false;
+  bool upload_open = false;
+  bool session_open = false;
+  /// The last exit's reading of a position that the cloud was asked for.
+  struct Fallback {
+    std::int64_t position = 0;
+    std::size_t exit = 0;
+    model::Reading reading;
+    caf::actor_clock::time_point asked;
+  };
+  std::optional<Fallback> waiting;
+  /// The position wanted from a cloud that runs everything.
+  std::int64_t wanted_on_cloud = 0;
+  std::int64_t cloud_positions = 0;  // rows that the cloud has run layers for
+
+  caf::actor_clock::time_point started;
+  caf::actor_clock::time_point last_token;
+  GenerationFinished result;
+};
+
+generation_actor::behavior_type generation(generation_actor::stateful_pointer<GenerationState> self,
+                                           GenerationSetting setting, GenerationRequest request,
+                                           caf::actor client);
+
+}  // namespace cecollm::actors

@@ -1,0 +1,97 @@
+#pragma once
+// What a client of an edge asks for and gets back: plain values, shared by actors and apps.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/sampling.hpp"
+#include "policy/exit_decision.hpp"
+#include "policy/mode.hpp"
+#include "policy/source.hpp"
+
+namespace cecollm::actors {
+
+/// Unique within an edge process; also the context id on the wire.
+using GenerationId = std::uint64_t;
+
+struct GenerationRequest {
+  std::variant<std::string, std::vector<model::TokenId>> prompt;
+  policy::Mode mode = policy::Mode::collaborative;
+  policy::ExitThresholds thresholds;  // one per exit
+  std::int64_t max_tokens = 128;
+  bool ignore_eos = false;
+  std::vector<std::string> stop;
+  model::SamplingParams sampling;
+  /// How long a token may wait for the cloud, from the ask on.
+  std::chrono::milliseconds token_deadline{5000};
+  /// The same for the first token, whose ask waits for the prompt's upload.
+  std::chrono::milliseconds first_token_deadline{5000};
+};
+
+/// One emitted token, in order.
+struct TokenEvent {
+  GenerationId generation = 0;
+  std::int64_t index = 0;  // from 0
+  model::TokenId token = 0;
+  std::string text;  // may be empty: a character or a possible stop string is incomplete
+  policy::Source source;
+  float confidence = 0.0F;
+  float logprob = 0.0F;
+  std::vector<model::TokenLogprob> top;
+};
+
+enum class FinishReason {
+  end_of_text,
+  stop_string,
+  length,     // max_tokens, or the model's last position
+  cancelled,  // by the client
+  failed,     // see GenerationFinished::error
+};
+
+/// "stop", "stop_string", "length", "cancelled", "failed".
+std::string_view name_of(FinishReason reason);
+
+/// Bytes and rows that a generation put on the link (frames with their prefix, before TLS).
+struct UploadStats {
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+  std::uint64_t rows_up = 0;          // each row counted once
+  std::uint64_t row_payload_bytes = 0;
+  std::uint64_t rows_resent = 0;
+  std::uint64_t values_clamped = 0;
+};
+
+/// Layer·row products, the measure of where the computing happened.
+struct ComputeStats {
+  std::int64_t edge_layer_rows = 0;
+  std::int64_t cloud_layer_rows = 0;
+  double edge_share() const {
+    const auto all = edge_layer_rows + cloud_layer_rows;
+    return all == 0 ? 0.0 : static_cast<double>(edge_layer_rows) / static_cast<double>(all);
+  }
+};
+
+/// The last event of a generation.
+struct GenerationFinished {
+  GenerationId generation = 0;
+  FinishReason reason = FinishReason::end_of_text;
+  std::string error;      // one sentence where reason is failed
+  bool user_error = false;  // the request (or a mismatch of the nodes) caused the failure
+  std::string tail;       // text that was held back for an incomplete character or stop string
+  std::int64_t prompt_tokens = 0;
+  std::int64_t completion_tokens = 0;
+  policy::SourceCounts counts;
+  policy::Mode mode = policy::Mode::collaborative;
+  std::chrono::nanoseconds time_to_first_token{0};
+  std::chrono::nanoseconds total{0};
+  std::chrono::nanoseconds cloud_wait{0};  // sum over asks
+  UploadStats upload;
+  ComputeStats compute;
+  std::string warning;  // the cloud was unreachable, say
+};
+
+}  // namespace cecollm::actors

@@ -1,0 +1,36 @@
+#pragma once
+// Network probe: keeps the estimate of the link. It pings when traffic is not already telling, and
+// knows what the supervisor and people want to know about the link.
+
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "actors/type_ids.hpp"
+#include "monitoring/metrics.hpp"
+#include "policy/link_estimate.hpp"
+
+namespace cecollm::actors {
+
+struct NetworkProbeSetting {
+  std::chrono::milliseconds heartbeat{2000};
+  monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
+};
+
+struct NetworkProbeState {
+  static inline const char* name = "network_probe";
+  NetworkProbeSetting setting;
+  cloud_link_actor link;
+  LinkReport report;
+  bool resolved = false;  // the first attempt to connect has come to something
+  policy::LinkEstimate estimate;
+  std::uint64_t last_nonce = 0;
+  std::map<std::uint64_t, caf::actor_clock::time_point> pings;  // unanswered; bounded
+  std::vector<caf::typed_response_promise<LinkReport>> waiting;
+};
+
+network_probe_actor::behavior_type network_probe(
+    network_probe_actor::stateful_pointer<NetworkProbeState> self, NetworkProbeSetting setting,
+    cloud_link_actor link);
+
+}  // namespace cecollm::actors
