@@ -1,1 +1,306 @@
-// (being written)
+#include "apps/settings.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+namespace cecollm::apps {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A key with its flag, as a message names what is to be given.
+std::string named(std::string_view name) {
+  return std::string(name) + " (" + std::string(find_setting_key(name)->flag) + ")";
+}
+
+/// Builds the structs from merged values and collects what does not fit together.
+class Builder {
+ public:
+  Builder(const SettingValues& values, std::vector<std::string>& problems)
+      : values_(values), problems_(problems) {}
+
+  EdgeSettings edge() {
+    EdgeSettings settings;
+    settings.model = model();
+    settings.generation = generation();
+    const GenerationMode mode = settings.generation.mode;
+    const bool needs_cloud =
+        mode == GenerationMode::collaborative || mode == GenerationMode::cloud_only;
+    if (needs_cloud) {
+      settings.cloud = endpoint("link.cloud");
+      if (!settings.cloud) {
+        problem(values_.locate("generation.mode") + ": mode " + std::string(name_of(mode)) +
+                " needs a cloud; give its address as " + named("link.cloud"));
+      }
+    }
+    settings.link = link(settings.cloud, "link.cloud");
+    settings.monitoring = monitoring();
+    return settings;
+  }
+
+  CloudSettings cloud() {
+    CloudSettings settings;
+    settings.model = model();
+    settings.serve_cloud_only = get<bool>("model.cloud_only");
+    const auto listen = endpoint("link.listen");
+    if (listen) {
+      settings.listen = *listen;
+    } else {
+      problem("the address to listen on is missing; give it as " + named("link.listen"));
+    }
+    settings.link = link(listen, "link.listen");
+    settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
+    settings.contexts = contexts();
+    settings.monitoring = monitoring();
+    return settings;
+  }
+
+ private:
+  template <class T>
+  T get(std::string_view name) const {
+    return values_.has(name) ? values_.get<T>(name) : T{};
+  }
+
+  void problem(std::string sentence) { problems_.push_back(std::move(sentence)); }
+
+  std::optional<transport::Endpoint> endpoint(std::string_view name) {
+    if (!values_.has(name)) return std::nullopt;
+    auto parsed = transport::parse_endpoint(get<std::string>(name));
+    if (!parsed) {
+      problem(values_.locate(name) + ": " + parsed.error().message);
+      return std::nullopt;
+    }
+    return *std::move(parsed);
+  }
+
+  ModelSettings model() {
+    ModelSettings settings;
+    settings.directory = get<std::string>("model.directory");
+    if (settings.directory.empty()) {
+      problem("the model is missing; give its directory as " + named("model.directory"));
+    }
+    for (const std::int64_t layer : get<std::vector<std::int64_t>>("model.exit_layers")) {
+      if (!settings.exit_layers.empty() && layer <= settings.exit_layers.back()) {
+        problem(values_.locate("model.exit_layers") + ": layers must ascend");
+        break;
+      }
+      settings.exit_layers.push_back(static_cast<int>(layer));
+    }
+    settings.dtype = compute_dtype();
+    settings.threads = static_cast<int>(get<std::int64_t>("model.threads"));
+    return settings;
+  }
+
+  model::ComputeDType compute_dtype() const {
+    const auto text = get<std::string>("model.dtype");
+    if (text == "fp32") return model::ComputeDType::fp32;
+    if (text == "bf16") return model::ComputeDType::bf16;
+    return model::ComputeDType::automatic;
+  }
+
+  model::DType row_dtype() const {
+    if (const auto named = model::dtype_from_name(get<std::string>("link.row_dtype"))) {
+      return *named;
+    }
+    return compute_dtype() == model::ComputeDType::fp32 ? model::DType::f32 : model::DType::f16;
+  }
+
+  LinkSettings link(const std::optional<transport::Endpoint>& address,
+                    std::string_view address_name) {
+    LinkSettings settings;
+    settings.insecure = get<bool>("link.insecure");
+    if (address) settings.credentials = credentials(*address, address_name);
+    settings.row_dtype = row_dtype();
+    settings.heartbeat = get<milliseconds>("link.heartbeat");
+    settings.silence_limit = get<milliseconds>("link.silence_limit");
+    if (settings.silence_limit < 2 * settings.heartbeat) {
+      problem(values_.locate("link.silence_limit") + " must be at least twice link.heartbeat (" +
+              std::to_string(settings.heartbeat.count()) + "ms)");
+    }
+    settings.connect_timeout = get<milliseconds>("link.connect_timeout");
+    settings.max_frame_bytes =
+        static_cast<std::uint32_t>(get<std::int64_t>("link.max_frame_bytes"));
+    settings.max_queue_bytes =
+        static_cast<std::uint64_t>(get<std::int64_t>("link.max_queue_bytes"));
+    if (settings.max_queue_bytes < settings.max_frame_bytes) {
+      problem(values_.locate("link.max_queue_bytes") + " must be at least link.max_frame_bytes (" +
+              std::to_string(settings.max_frame_bytes) + "B)");
+    }
+    return settings;
+  }
+
+  std::optional<transport::Credentials> credentials(const transport::Endpoint& address,
+                                                    std::string_view address_name) {
+    constexpr std::string_view names[] = {"link.certificate", "link.key", "link.authority"};
+    if (get<bool>("link.insecure")) {
+      if (!transport::is_loopback(address)) {
+        problem(values_.locate("link.insecure") + ": only for loopback addresses, and " +
+                std::string(address_name) + " is " + transport::to_string(address) +
+                "; give certificates instead");
+      }
+      for (const std::string_view name : names) {
+        if (values_.has(name)) {
+          problem(values_.locate(name) + " and link.insecure exclude each other");
+        }
+      }
+      return std::nullopt;
+    }
+    std::string missing;
+    for (const std::string_view name : names) {
+      if (values_.has(name)) continue;
+      if (!missing.empty()) missing += ", ";
+      missing += named(name);
+    }
+    if (!missing.empty()) {
+      problem("the link at " + transport::to_string(address) + " lacks " + missing +
+              (transport::is_loopback(address) ? "; or, on loopback, use --insecure" : ""));
+      return std::nullopt;
+    }
+    return transport::Credentials{.certificate = get<std::string>(names[0]),
+                                  .key = get<std::string>(names[1]),
+                                  .authority = get<std::string>(names[2])};
+  }
+
+  GenerationMode mode() {
+    const auto text = get<std::string>("generation.mode");
+    for (const GenerationMode mode : {GenerationMode::full, GenerationMode::standalone,
+                                      GenerationMode::collaborative, GenerationMode::cloud_only}) {
+      if (text != name_of(mode)) continue;
+      const std::string place = values_.locate("generation.mode");
+      if (mode == GenerationMode::full && !place.starts_with("--")) {
+        problem(place + ": full is one process with all layers, for cecollm generate --mode full");
+      }
+      return mode;
+    }
+    return values_.has("link.cloud") ? GenerationMode::collaborative : GenerationMode::standalone;
+  }
+
+  GenerationSettings generation() {
+    GenerationSettings settings;
+    settings.mode = mode();
+    if (settings.mode != GenerationMode::full || !values_.is_default("generation.thresholds")) {
+      for (const double threshold : get<std::vector<double>>("generation.thresholds")) {
+        settings.thresholds.push_back(static_cast<float>(threshold));
+      }
+    }
+    settings.max_tokens = static_cast<int>(get<std::int64_t>("generation.max_tokens"));
+    settings.token_deadline = get<milliseconds>("generation.token_deadline");
+    settings.first_token_deadline = values_.has("generation.first_token_deadline")
+                                        ? get<milliseconds>("generation.first_token_deadline")
+                                        : settings.token_deadline;
+    settings.ignore_eos = get<bool>("generation.ignore_eos");
+    settings.stop = get<std::vector<std::string>>("generation.stop");
+    settings.sampling = sampling();
+    return settings;
+  }
+
+  model::SamplingParams sampling() const {
+    const auto real = [&](std::string_view name) {
+      return static_cast<float>(get<double>(name));
+    };
+    const auto whole = [&](std::string_view name) {
+      return static_cast<int>(get<std::int64_t>(name));
+    };
+    return {.temperature = real("generation.temperature"),
+            .top_k = whole("generation.top_k"),
+            .top_p = real("generation.top_p"),
+            .min_p = real("generation.min_p"),
+            .repetition_penalty = real("generation.repetition_penalty"),
+            .presence_penalty = real("generation.presence_penalty"),
+            .frequency_penalty = real("generation.frequency_penalty"),
+            .seed = static_cast<std::uint64_t>(get<std::int64_t>("generation.seed")),
+            .top_logprobs = whole("generation.logprobs")};
+  }
+
+  ContextSettings contexts() {
+    ContextSettings settings;
+    settings.max_total = static_cast<std::size_t>(get<std::int64_t>("contexts.max_total"));
+    settings.max_per_edge = static_cast<std::size_t>(get<std::int64_t>("contexts.max_per_edge"));
+    if (settings.max_per_edge > settings.max_total) {
+      problem(values_.locate("contexts.max_per_edge") + " must be at most contexts.max_total (" +
+              std::to_string(settings.max_total) + ")");
+    }
+    settings.idle_ttl = get<milliseconds>("contexts.idle_ttl");
+    settings.disconnect_grace = get<milliseconds>("contexts.disconnect_grace");
+    return settings;
+  }
+
+  MonitoringSettings monitoring() {
+    return {endpoint("metrics.listen"), get<std::string>("log.level")};
+  }
+
+  const SettingValues& values_;
+  std::vector<std::string>& problems_;
+};
+
+template <class Settings>
+std::pair<Settings, std::vector<std::string>> build(Node node, const SettingSources& sources) {
+  MergedSettings merged = merge_settings(node, sources);
+  // A value with a problem is absent; checking how the rest fits would only report consequences.
+  if (!merged.problems.empty()) return {Settings{}, std::move(merged.problems)};
+  Builder builder(merged.values, merged.problems);
+  if constexpr (std::is_same_v<Settings, EdgeSettings>) {
+    return {builder.edge(), std::move(merged.problems)};
+  } else {
+    return {builder.cloud(), std::move(merged.problems)};
+  }
+}
+
+template <class Settings>
+Outcome<Settings> load(Node node, const SettingSources& sources) {
+  auto [settings, problems] = build<Settings>(node, sources);
+  if (problems.empty()) return std::move(settings);
+  std::string message = problems.front();
+  if (problems.size() > 1) {
+    message += " (and " + std::to_string(problems.size() - 1) + " more)";
+  }
+  return misused(std::move(message));
+}
+
+}  // namespace
+
+std::string_view name_of(GenerationMode mode) {
+  switch (mode) {
+    case GenerationMode::full:
+      return "full";
+    case GenerationMode::standalone:
+      return "standalone";
+    case GenerationMode::collaborative:
+      return "collaborative";
+    case GenerationMode::cloud_only:
+      return "cloud-only";
+  }
+  return "";
+}
+
+std::optional<policy::Mode> policy_mode(GenerationMode mode) {
+  switch (mode) {
+    case GenerationMode::full:
+      return std::nullopt;
+    case GenerationMode::standalone:
+      return policy::Mode::standalone;
+    case GenerationMode::collaborative:
+      return policy::Mode::collaborative;
+    case GenerationMode::cloud_only:
+      return policy::Mode::cloud_only;
+  }
+  return std::nullopt;
+}
+
+Outcome<EdgeSettings> load_edge_settings(const SettingSources& sources) {
+  return load<EdgeSettings>(Node::edge, sources);
+}
+
+Outcome<CloudSettings> load_cloud_settings(const SettingSources& sources) {
+  return load<CloudSettings>(Node::cloud, sources);
+}
+
+std::vector<std::string> find_setting_problems(Node node, const SettingSources& sources) {
+  return node == Node::edge ? build<EdgeSettings>(node, sources).second
+                            : build<CloudSettings>(node, sources).second;
+}
+
+}  // namespace cecollm::apps

@@ -1,0 +1,26 @@
+#pragma once
+// Which tokenizer a command works with: a checkpoint's or a file.
+
+#include <string>
+
+#include "apps/failure.hpp"
+#include "model/tokenizer.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace cecollm::apps {
+
+struct TokenizerSource {
+  std::string directory;  // --model
+  std::string file;       // --tokenizer
+};
+
+/// Adds --model DIR and --tokenizer FILE, exactly one of which is needed. `source` must live until
+/// the command line is parsed.
+void add_tokenizer_flags(CLI::App& command, TokenizerSource& source);
+
+Outcome<model::Tokenizer> load_tokenizer(const TokenizerSource& source);
+
+}  // namespace cecollm::apps

@@ -1,0 +1,9 @@
+#include "apps/version.hpp"
+
+namespace cecollm::apps {
+
+std::string_view version() {
+  return CECOLLM_VERSION;
+}
+
+}  // namespace cecollm::apps
