@@ -57,10 +57,8 @@ class NewDirectory {
   ~NewDirectory() {
     if (path_.empty()) return;
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(path_, ignored)) {
-      fs::remove_all(entry.path(), ignored);
-    }
-    if (!existed_) fs::remove(path_, ignored);
+    fs::remove_all(path_, ignored);
+    if (existed_) fs::create_directory(path_, ignored);
   }
 
   void keep() { path_.clear(); }
