@@ -1,93 +1,55 @@
 #pragma once
 // Brokers that own sockets: one connection each, framed, over TLS 1.3 (or plain TCP on loopback).
-// They run on CAF's multiplexer thread, so they only frame and buffer; parsing is their owner's.
+// They run on CAF's multiplexer thread, so they only frame, encrypt and buffer; parsing is their
+// owner's.
 //
-// A connection and its owner exchange:
-//   owner → connection   SendFrame             queue one frame (from encode_frame)
-//                        CloseConnection       flush what is queued, then close
-//   connection → owner   ConnectionUp          the handshake is done; first, and once
-//                        FrameArrived          one envelope, without its length prefix
-//                        SendQueueDrained      the queue fell below half of its cap again
-//                        ConnectionDown        last message; the connection is gone
+// A connection and its owner exchange the messages of connection_messages.hpp:
+//   owner → connection   SendFrame, CloseConnection
+//   connection → owner   ConnectionUp, FrameArrived, SendQueueDrained, ConnectionDown
 // A connection ends itself, with a reason in ConnectionDown, when a length prefix exceeds
-// max_frame_bytes (before anything is allocated), when the send queue exceeds its cap, when
-// nothing was heard for `silence_limit`, and when its owner dies.
+// max_frame_bytes (before anything is allocated), when the send queue exceeds its cap, and when
+// nothing was heard for `silence_limit`. When its owner dies it flushes and closes.
+// A client's ConnectionUp does not yet mean that the server accepts its certificate: TLS 1.3
+// reports that later, as ConnectionDown with `handshake_failed`.
 
-#include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <caf/all.hpp>
 
+#include "transport/connection_limits.hpp"
+#include "transport/connection_messages.hpp"
 #include "transport/endpoint.hpp"
 #include "transport/error.hpp"
 #include "transport/tls.hpp"
 
 namespace cecollm::transport {
 
-struct SendFrame {
-  std::shared_ptr<const std::vector<char>> bytes;
-};
-struct CloseConnection {};
-
-struct ConnectionUp {
-  caf::actor connection;
-  std::string peer_identity;  // common name of the peer's certificate; "insecure" without TLS
-  std::string peer_address;   // for logs
-};
-struct FrameArrived {
-  std::vector<char> envelope;
-};
-struct SendQueueDrained {
-  std::uint64_t queued_bytes = 0;
-};
-struct ConnectionDown {
-  Error reason;
-};
-
-struct ConnectionLimits {
-  std::uint32_t max_frame_bytes = 8U << 20U;
-  std::uint64_t max_queued_bytes = 32U << 20U;
-  std::chrono::milliseconds connect_timeout{5000};  // name look-up, TCP and TLS together
-  std::chrono::milliseconds silence_limit{15000};   // no byte heard: the peer is gone
-};
-
 /// Starts connecting to `endpoint` and returns at once; never blocks a scheduler thread. `owner`
-/// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only.
+/// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only. The system needs
+/// caf::io::middleman.
 void dial(caf::actor_system& system, const Endpoint& endpoint,
           std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner);
 
-/// Makes the owner of a connection that was just accepted.
+/// Makes the owner of a connection whose handshake has succeeded. Runs on CAF's multiplexer
+/// thread: spawn an actor, no more. A null actor refuses the connection.
 using OwnerFactory = std::function<caf::actor()>;
+
+/// Hears of peers that were turned away before they had an owner, on CAF's multiplexer thread.
+using RefusalHandler = std::function<void(const Error&)>;
 
 struct Listening {
   caf::actor listener;  // stop it to stop accepting; live connections go on
   Endpoint bound;       // with the real port where port 0 was asked for
 };
 
-/// Binds and listens. `tls` null: plain TCP, loopback only. At most `max_connections` at a time:
-/// further ones are closed at once.
+/// Binds and listens. `tls` null: plain TCP, loopback only. At most `max_connections` at a time,
+/// handshakes included: further ones are closed at once.
 Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,
                          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits,
-                         std::size_t max_connections, OwnerFactory make_owner);
+                         std::size_t max_connections, OwnerFactory make_owner,
+                         RefusalHandler on_refused = {});
 
 }  // namespace cecollm::transport
-
-CAF_BEGIN_TYPE_ID_BLOCK(cecollm_transport, caf::first_custom_type_id)
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendFrame))
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::CloseConnection))
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionUp))
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::FrameArrived))
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendQueueDrained))
-CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionDown))
-CAF_END_TYPE_ID_BLOCK(cecollm_transport)
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::SendFrame)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::CloseConnection)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::ConnectionUp)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::FrameArrived)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::SendQueueDrained)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::ConnectionDown)

@@ -1,0 +1,73 @@
+#include "transport/socket_scribe.hpp"
+
+#include <caf/io/network/native_socket.hpp>
+#include <sys/socket.h>
+
+namespace cecollm::transport {
+
+namespace net = caf::io::network;
+
+SocketScribe::SocketScribe(net::default_multiplexer& multiplexer, net::native_socket socket)
+    : scribe(net::conn_hdl_from_socket(socket)), stream_(multiplexer, socket) {}
+
+void SocketScribe::shut_down_writing() {
+  stream_.graceful_shutdown();
+}
+
+void SocketScribe::configure_read(caf::io::receive_policy::config config) {
+  stream_.configure_read(config);
+  if (!launched_) {
+    launched_ = true;
+    stream_.start(this);
+  }
+}
+
+void SocketScribe::ack_writes(bool enable) {
+  stream_.ack_writes(enable);
+}
+
+std::vector<char>& SocketScribe::wr_buf() {
+  return stream_.wr_buf();
+}
+
+std::vector<char>& SocketScribe::rd_buf() {
+  return stream_.rd_buf();
+}
+
+void SocketScribe::graceful_shutdown() {
+  if (stream_.has_unsent()) {
+    // The stream stays in the loop until its bytes are written; a peer that does not read would
+    // keep it, and its descriptor, for ever. Once reset, the next write fails and ends it.
+    const linger abort{1, 0};
+    ::setsockopt(stream_.fd(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+    ::shutdown(stream_.fd(), SHUT_RDWR);
+  }
+  stream_.graceful_shutdown();
+  detach(&stream_.backend(), false);
+}
+
+void SocketScribe::flush() {
+  stream_.flush(this);
+}
+
+std::string SocketScribe::addr() const {
+  auto address = net::remote_addr_of_fd(stream_.fd());
+  return address ? *address : std::string();
+}
+
+std::uint16_t SocketScribe::port() const {
+  auto port = net::remote_port_of_fd(stream_.fd());
+  return port ? *port : std::uint16_t{0};
+}
+
+void SocketScribe::add_to_loop() {
+  stream_.activate(this);
+  // A removal that is still waiting in the loop's queue would be carried out after all.
+  stream_.backend().add(net::operation::read, stream_.fd(), &stream_);
+}
+
+void SocketScribe::remove_from_loop() {
+  stream_.passivate();
+}
+
+}  // namespace cecollm::transport

@@ -1,0 +1,44 @@
+#pragma once
+// CAF's stream over a TCP socket, with what caf::io's own scribe lacks: a stream that is dropped
+// with bytes unsent is reset instead of kept until the peer reads them, and reading may be halted
+// and resumed within one turn of the multiplexer.
+
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/stream_impl.hpp>
+#include <caf/io/scribe.hpp>
+#include <caf/policy/tcp.hpp>
+
+namespace cecollm::transport {
+
+class SocketScribe : public caf::io::scribe {
+ public:
+  /// Owns `socket` from now on.
+  SocketScribe(caf::io::network::default_multiplexer& multiplexer,
+               caf::io::network::native_socket socket);
+
+  /// Sends what is written, then FIN; reading goes on.
+  void shut_down_writing();
+
+  void configure_read(caf::io::receive_policy::config config) override;
+  void ack_writes(bool enable) override;
+  std::vector<char>& wr_buf() override;
+  std::vector<char>& rd_buf() override;
+  /// Closes at once: FIN where all was sent, else RST.
+  void graceful_shutdown() override;
+  void flush() override;
+  std::string addr() const override;
+  std::uint16_t port() const override;
+  void add_to_loop() override;
+  void remove_from_loop() override;
+
+ private:
+  class Stream : public caf::io::network::stream_impl<caf::policy::tcp> {
+   public:
+    using stream_impl::stream_impl;
+    bool has_unsent() const { return state_.writing; }
+  };
+  bool launched_ = false;
+  Stream stream_;
+};
+
+}  // namespace cecollm::transport
