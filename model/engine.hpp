@@ -27,7 +27,9 @@ class Session {
   virtual std::int64_t length() const = 0;
   /// Positions that `stage` has computed; length() less its pending rows.
   virtual std::int64_t stage_length(std::size_t stage) const = 0;
-  /// Forgets every position from `length` on. Requires length <= this->length().
+  /// Forgets every position from `length` on. Requires length <= this->length(). What heads said at
+  /// the new last position is forgotten too unless their stage had got no further; the history that
+  /// penalties look at stays.
   virtual void truncate(std::int64_t length) = 0;
   /// Bytes held by KV caches / by pending rows.
   virtual std::int64_t kv_bytes() const = 0;
@@ -49,8 +51,8 @@ struct Step {
 };
 
 struct StepResult {
-  /// The rows at E1 of the appended ids, encoded; count 0 where the part has no stage that ends at
-  /// E1 or begins there.
+  /// The rows at E1 of the appended ids, encoded; count 0 where nothing was appended or no stage of
+  /// the part ends at E1.
   Rows rows;
   /// One per entry of Step::read.
   std::vector<Reading> readings;

@@ -15,6 +15,7 @@ enum class ErrorCode {
   mismatch,      // two things that must agree do not (shapes, partition, digest)
   out_of_range,  // an argument outside what the model allows (token id, exit layer, position)
   non_finite,    // a computed or received activation is NaN or infinite
+  exhausted,     // the machine has no memory left for what was asked
 };
 
 struct Error {

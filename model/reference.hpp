@@ -35,7 +35,9 @@ struct ReferenceRequest {
   std::function<bool(const ReferenceToken&)> on_token;
 };
 
-/// Generates with a whole engine. An end-of-text token is emitted, counted and ends the text.
+/// Generates with a whole engine, every head read at every position. An end-of-text token is
+/// emitted, counted and ends the text; so does the model's last position, whose token is still
+/// emitted.
 Result<std::vector<ReferenceToken>> run_reference(Engine& whole, const ReferenceRequest& request);
 
 }  // namespace cecollm::model

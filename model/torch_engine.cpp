@@ -1,1 +1,90 @@
-// (being written)
+#include "model/torch_engine.hpp"
+
+#include <new>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "model/torch_model.hpp"
+#include "model/torch_pass.hpp"
+#include "model/torch_score.hpp"
+#include "model/torch_session.hpp"
+#include "model/torch_tensor.hpp"
+
+namespace cecollm::model {
+namespace {
+
+Error out_of_memory(const std::string& what) {
+  return {ErrorCode::exhausted, what + " failed: out of memory"};
+}
+
+class TorchEngine final : public Engine {
+ public:
+  explicit TorchEngine(TorchModel model) : model_(std::move(model)) {}
+
+  const ModelConfig& config() const override { return model_.config(); }
+  const std::vector<Stage>& stages() const override { return model_.stages(); }
+  const RowCodec& row_codec() const override { return model_.codec(); }
+
+  Result<std::unique_ptr<Session>> open(const SamplingParams& sampling) override {
+    if (const auto valid = validate(sampling); !valid) return tl::unexpected(valid.error());
+    const c10::InferenceMode guard;
+    return std::make_unique<TorchSession>(this, config(), stages(), model_.options(), sampling);
+  }
+
+  std::vector<Result<StepResult>> run(std::span<const Step> batch) override {
+    const c10::InferenceMode guard;
+    TorchPass pass(model_, this, batch);
+    Error unfinished{ErrorCode::exhausted, "the pass did not finish"};
+    try {
+      pass.run();
+    } catch (const c10::Error& error) {
+      unfinished = torch_error(error, "the pass");
+    } catch (const std::bad_alloc&) {
+      unfinished = out_of_memory("the pass");
+    }
+    return pass.take_results(unfinished);
+  }
+
+  Result<std::vector<std::vector<HeadScore>>> score(std::span<const TokenId> ids,
+                                                    std::span<const TokenId> targets) override {
+    const c10::InferenceMode guard;
+    try {
+      TorchSession session(this, config(), stages(), model_.options(), {});
+      return score_text(model_, session, ids, targets);
+    } catch (const c10::Error& error) {
+      return tl::unexpected(torch_error(error, "scoring"));
+    } catch (const std::bad_alloc&) {
+      return tl::unexpected(out_of_memory("scoring"));
+    }
+  }
+
+ private:
+  TorchModel model_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part part,
+                                            const EngineOptions& options) {
+  const c10::InferenceMode guard;
+  const std::string name = checkpoint.directory().string();
+  if (stages_of(checkpoint.config(), part).empty()) {
+    return fail(ErrorCode::mismatch,
+                name + ": a model without early exits cannot be cut; name its exit layers");
+  }
+  const auto tensor_options = at::TensorOptions().dtype(scalar_type(resolve(options.dtype)));
+  try {
+    auto weights = load_weights(checkpoint, part, tensor_options);
+    if (!weights) return tl::unexpected(weights.error());
+    return std::make_unique<TorchEngine>(
+        TorchModel(checkpoint.config(), part, *std::move(weights), options.row_codec));
+  } catch (const c10::Error& error) {
+    return tl::unexpected(torch_error(error, "loading " + name));
+  } catch (const std::bad_alloc&) {
+    return tl::unexpected(out_of_memory("loading " + name));
+  }
+}
+
+}  // namespace cecollm::model

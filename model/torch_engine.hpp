@@ -14,22 +14,32 @@ enum class ComputeDType { fp32, bf16, automatic };
 
 struct EngineOptions {
   ComputeDType dtype = ComputeDType::automatic;
-  /// Codec of rows at E1. Stages above E1 always start from decoded rows, on every side, so that
-  /// edge, cloud and reference compute from the same values. Null: no codec (identity).
+  /// Codec of rows at E1. Stages above E1 always start from decoded rows, on every side (a
+  /// cloud_only part included), so that edge, cloud and reference compute from the same values; the
+  /// exit at E1 itself reads the values before encoding. Null: no codec (identity), rows that leave
+  /// a part are encoded as fp32, which holds every compute dtype exactly.
   const RowCodec* row_codec = nullptr;
 };
 
-/// Loads the tensors of `part`, and no others. `checkpoint` may be closed afterwards.
+/// Loads the tensors of `part`, and no others, as owned copies in the compute dtype. `checkpoint`
+/// may be closed afterwards. Fails with `mismatch` for a part that a model without exits does not
+/// have.
 Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part part,
                                             const EngineOptions& options);
 
 /// `automatic` resolved for this processor: bf16 where it has native bf16 arithmetic.
 DType resolve(ComputeDType dtype);
 
-/// Sets the threads of this process's tensor operations; 0 leaves the library's default.
+/// Sets the threads of this process's tensor operations and BLAS; 0 leaves the libraries' defaults.
+/// To be called before the first engine computes.
 void set_compute_threads(int threads);
 
 /// A warning for the operator if the loaded BLAS is the slow reference implementation, else empty.
 std::string blas_warning();
+/// The same for a BLAS in the file `library` (symbolic links resolved).
+std::string blas_warning_for(std::string_view library);
+/// The file that provides this process's matrix products, symbolic links resolved; empty if
+/// unknown.
+std::string blas_library();
 
 }  // namespace cecollm::model

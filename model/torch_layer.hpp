@@ -1,0 +1,31 @@
+#pragma once
+// Transformer layers over packed rows of many sessions. Internal to model/torch_*.
+
+#include <cstdint>
+#include <span>
+
+#include <ATen/core/Tensor.h>
+
+#include "model/config.hpp"
+#include "model/partition.hpp"
+#include "model/torch_attention.hpp"
+#include "model/torch_rope.hpp"
+#include "model/torch_weights.hpp"
+
+namespace cecollm::model {
+
+/// Whose rows must come out of a run of layers.
+enum class OutputRows {
+  all,
+  last_of_session,  // only the rows that a head will read: the last layer skips the others
+};
+
+/// Runs `layers` over `hidden` [n, d], whose rows `spans` describe; every cache has room for them
+/// and counts its layers from layers.begin. Writes their keys and values. The result is [n, d], or
+/// one row for each span that ends its session; undefined where there is none. `hidden` is left as
+/// it is.
+at::Tensor run_layers(const at::Tensor& hidden, const ModelConfig& config,
+                      const PartWeights& weights, LayerRange layers, RopeTable& rope,
+                      std::span<const RowSpan> spans, OutputRows output);
+
+}  // namespace cecollm::model

@@ -1,0 +1,99 @@
+#include "model/torch_session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+namespace cecollm::model {
+namespace {
+
+constexpr std::int64_t smallest_capacity = 16;
+
+}  // namespace
+
+std::int64_t PendingRows::bytes() const {
+  if (!storage_.defined()) return 0;
+  return storage_.numel() * static_cast<std::int64_t>(storage_.element_size());
+}
+
+void PendingRows::reserve_for(const at::Tensor& rows) {
+  const std::int64_t needed = count_ + rows.size(0);
+  const std::int64_t capacity = storage_.defined() ? storage_.size(0) : 0;
+  if (needed <= capacity) return;
+  const auto grown = at::empty({std::max({needed, smallest_capacity, 2 * capacity}), rows.size(1)},
+                               rows.options());
+  if (count_ > 0) grown.narrow(0, 0, count_).copy_(view());
+  storage_ = grown;
+}
+
+void PendingRows::append(const at::Tensor& rows) {
+  reserve_for(rows);
+  storage_.narrow(0, count_, rows.size(0)).copy_(rows);
+  count_ += rows.size(0);
+}
+
+void PendingRows::truncate(std::int64_t count) {
+  count_ = count;
+  if (count == 0) storage_ = at::Tensor();
+}
+
+TorchSession::TorchSession(const void* owner, const ModelConfig& config,
+                           const std::vector<Stage>& stages, const at::TensorOptions& options,
+                           const SamplingParams& sampling)
+    : owner_(owner), sampling_(sampling) {
+  for (const auto& stage : stages) {
+    stages_.push_back({KvCache(stage.layers.end - stage.layers.begin, config.num_kv_heads,
+                               config.head_dim, config.max_positions, options),
+                       0,
+                       {},
+                       {}});
+  }
+}
+
+void TorchSession::truncate(std::int64_t length) {
+  for (auto& stage : stages_) {
+    if (length < stage.length) {
+      stage.length = length;
+      stage.last_output = at::Tensor();
+    }
+    // A stage's pending rows begin at its own length, so never more than these remain.
+    stage.pending.truncate(std::min(stage.pending.count(), length - stage.length));
+  }
+  length_ = length;
+}
+
+std::int64_t TorchSession::kv_bytes() const {
+  std::int64_t total = 0;
+  for (const auto& stage : stages_) total += stage.cache.bytes();
+  return total;
+}
+
+std::int64_t TorchSession::pending_bytes() const {
+  std::int64_t total = 0;
+  for (const auto& stage : stages_) total += stage.pending.bytes();
+  return total;
+}
+
+void TorchSession::commit(std::int64_t length, const std::vector<StageChange>& changes,
+                          std::optional<TokenHistory> history) {
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    const bool waits = changes[s].added.defined() && !changes[s].last_output.defined();
+    if (waits) stages_[s].pending.reserve_for(changes[s].added);
+  }
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    auto& stage = stages_[s];
+    const auto& change = changes[s];
+    if (change.last_output.defined()) {
+      stage.pending.truncate(0);
+      stage.last_output = change.last_output;
+      stage.length = change.length;
+    } else if (change.added.defined()) {
+      stage.pending.append(change.added);
+    }
+  }
+  if (history) history_ = *std::move(history);
+  length_ = length;
+}
+
+}  // namespace cecollm::model
