@@ -1,0 +1,68 @@
+#include "policy/link_estimate.hpp"
+
+namespace cecollm::policy {
+
+LinkEstimate::LinkEstimate(const LinkEstimateSettings& settings)
+    : settings_(settings), round_trip_(settings.round_trip) {}
+
+void LinkEstimate::on_connected(TimePoint now) {
+  *this = LinkEstimate(settings_);
+  connected_ = true;
+  heard_ = now;
+}
+
+void LinkEstimate::on_disconnected() {
+  connected_ = false;
+}
+
+void LinkEstimate::on_ping_sent(TimePoint now) {
+  inquired_ = now;
+}
+
+void LinkEstimate::on_pong(TimePoint now, TimePoint sent, Duration own_queue) {
+  on_heard(now);
+  inquired_ = now;
+  round_trip_.add(now, now - sent, own_queue);
+}
+
+void LinkEstimate::on_ping_timeout() {
+  ++ping_timeouts_;
+  round_trip_.back_off();
+}
+
+void LinkEstimate::on_answer(TimePoint now, TimePoint sent, Duration cloud_time,
+                             Duration own_queue) {
+  on_heard(now);
+  expired_asks_ = 0;
+  inquired_ = now;
+  round_trip_.add(now, now - sent - cloud_time, own_queue);
+}
+
+void LinkEstimate::on_ask_expired() {
+  ++expired_asks_;
+}
+
+void LinkEstimate::on_heard(TimePoint now) {
+  heard_ = now;
+  ping_timeouts_ = 0;
+}
+
+void LinkEstimate::on_uploaded(TimePoint now, std::uint64_t bytes) {
+  goodput_.on_sent(now, bytes);
+}
+
+void LinkEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes) {
+  on_heard(now);
+  goodput_.on_acknowledged(now, bytes, round_trip_.recent_minimum().value_or(Duration::zero()));
+}
+
+std::optional<Duration> LinkEstimate::silence(TimePoint now) const {
+  if (!connected_) return std::nullopt;
+  return now - heard_;
+}
+
+bool LinkEstimate::ping_due(TimePoint now, Duration interval) const {
+  return connected_ && (!inquired_ || now - *inquired_ >= interval);
+}
+
+}  // namespace cecollm::policy
