@@ -225,6 +225,12 @@ class Limits {
   void count(const char* field, int count, std::size_t limit) {
     at_most<std::size_t>(field, static_cast<std::size_t>(count), limit);
   }
+  void text(const char* field, const std::string& value, std::size_t limit) {
+    at_most(field, value.size(), limit);
+    if (broken_.empty() && !is_valid_utf8(value)) {
+      broken_ = std::string(message_) + "." + field + " is not UTF-8";
+    }
+  }
   void not_negative(const char* field, std::int64_t value) {
     if (value < 0 && broken_.empty()) {
       broken_ = std::string(message_) + "." + field + " is negative";
@@ -258,10 +264,10 @@ std::vector<std::int32_t> to_vector(const Repeated& values) {
 Result<Message> read(const wire::Hello& from) {
   Limits limits("hello");
   const auto& model = from.model();
-  limits.count("software", static_cast<int>(from.software().size()), wire_limits::name_bytes);
-  limits.count("row_dtype", static_cast<int>(from.row_dtype().size()), wire_limits::name_bytes);
+  limits.text("software", from.software(), wire_limits::name_bytes);
+  limits.text("row_dtype", from.row_dtype(), wire_limits::name_bytes);
   for (const auto* digest : {&model.config(), &model.shared(), &model.whole()}) {
-    limits.count("model", static_cast<int>(digest->size()), wire_limits::digest_bytes);
+    limits.text("model", *digest, wire_limits::digest_bytes);
   }
   limits.ids("exit_layers", model.exit_layers(), wire_limits::exit_layers);
   limits.not_negative("hidden_size", from.hidden_size());
@@ -273,7 +279,7 @@ Result<Message> read(const wire::Hello& from) {
 
 Result<Message> read(const wire::Welcome& from) {
   Limits limits("welcome");
-  limits.count("software", static_cast<int>(from.software().size()), wire_limits::name_bytes);
+  limits.text("software", from.software(), wire_limits::name_bytes);
   return limits.checked<Message>(Welcome{from.version(), from.software(), from.max_frame_bytes(),
                                          from.max_contexts(), from.max_positions(),
                                          from.heartbeat_ms(), from.cloud_only()});
@@ -369,7 +375,7 @@ Result<Message> read(const wire::Pong& from) {
 
 Result<Message> read(const wire::Fault& from) {
   Limits limits("fault");
-  limits.count("message", static_cast<int>(from.message().size()), wire_limits::sentence_bytes);
+  limits.text("message", from.message(), wire_limits::sentence_bytes);
   limits.position("next_sequence", from.next_sequence());
   Fault fault;
   // A code of a newer version is still a fault.
@@ -387,7 +393,7 @@ Result<Message> read(const wire::Fault& from) {
 
 Result<Message> read(const wire::GoAway& from) {
   Limits limits("go_away");
-  limits.count("reason", static_cast<int>(from.reason().size()), wire_limits::sentence_bytes);
+  limits.text("reason", from.reason(), wire_limits::sentence_bytes);
   return limits.checked<Message>(GoAway{from.reason(), from.retry_after_ms()});
 }
 

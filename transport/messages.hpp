@@ -33,6 +33,7 @@ struct Hello {
   ModelDigests model;
   std::string row_dtype;  // "fp32", "fp16", "bf16"
   std::int32_t hidden_size = 0;
+  friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 /// The cloud's answer to a hello that it accepts.
@@ -44,6 +45,7 @@ struct Welcome {
   std::uint32_t max_positions = 0;
   std::uint32_t heartbeat_ms = 0;  // silence after which a ping is due, both ways
   bool cloud_only = false;         // Generate is served
+  friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
 struct Sampling {
@@ -64,6 +66,7 @@ struct OpenContext {
   std::uint32_t epoch = 0;  // rises at every open of the same context
   Sampling sampling;
   std::vector<std::int32_t> prompt;  // ids, only where a penalty looks at them
+  friend bool operator==(const OpenContext&, const OpenContext&) = default;
 };
 
 /// How many rows the cloud holds of a context: answers an open, and acknowledges rows.
@@ -71,6 +74,7 @@ struct RowsHeld {
   std::uint64_t context = 0;
   std::uint32_t epoch = 0;
   std::uint64_t next_sequence = 0;
+  friend bool operator==(const RowsHeld&, const RowsHeld&) = default;
 };
 
 /// Encoded rows first_sequence, first_sequence + 1, … (the position is the sequence number).
@@ -80,6 +84,10 @@ struct RowBatch {
   std::uint64_t first_sequence = 0;
   std::uint32_t count = 0;  // derived from the payload by the receiver's row size; not on the wire
   std::shared_ptr<const std::vector<std::byte>> payload;
+  friend bool operator==(const RowBatch& a, const RowBatch& b) {
+    return a.context == b.context && a.epoch == b.epoch && a.first_sequence == b.first_sequence &&
+           (a.payload == b.payload || (a.payload && b.payload && *a.payload == *b.payload));
+  }
 };
 
 struct Ask {
@@ -88,6 +96,7 @@ struct Ask {
   std::uint64_t position = 0;         // of the wanted token; rows 0..position-1 were sent before
   std::uint32_t remaining_ms = 0;     // until the edge stops waiting; 0 is no limit
   std::vector<std::int32_t> emitted;  // output ids since the last ask, where a penalty needs them
+  friend bool operator==(const Ask&, const Ask&) = default;
 };
 
 struct Logprob {
@@ -107,11 +116,13 @@ struct Reply {
   std::uint32_t queue_us = 0;       // from the ask's arrival to the start of its pass
   std::uint32_t compute_us = 0;     // the pass
   std::uint64_t next_sequence = 0;  // acknowledges rows
+  friend bool operator==(const Reply&, const Reply&) = default;
 };
 
 struct CloseContext {
   std::uint64_t context = 0;
   std::uint32_t epoch = 0;
+  friend bool operator==(const CloseContext&, const CloseContext&) = default;
 };
 
 /// Cloud-only: run the prompt and stream its continuation.
@@ -122,6 +133,7 @@ struct Generate {
   std::vector<std::int32_t> prompt;
   std::uint32_t max_tokens = 0;
   bool ignore_eos = false;
+  friend bool operator==(const Generate&, const Generate&) = default;
 };
 
 /// One token of a Generate; `last` ends it.
@@ -135,13 +147,16 @@ struct Generated {
   std::vector<Logprob> top;
   std::uint32_t compute_us = 0;
   bool last = false;
+  friend bool operator==(const Generated&, const Generated&) = default;
 };
 
 struct Ping {
   std::uint64_t nonce = 0;
+  friend bool operator==(const Ping&, const Ping&) = default;
 };
 struct Pong {
   std::uint64_t nonce = 0;
+  friend bool operator==(const Pong&, const Pong&) = default;
 };
 
 enum class FaultCode {
@@ -170,12 +185,14 @@ struct Fault {
   std::uint32_t epoch = 0;
   std::uint32_t retry_after_ms = 0;
   std::uint64_t next_sequence = 0;  // with sequence_gap: where to go on
+  friend bool operator==(const Fault&, const Fault&) = default;
 };
 
 /// The sender is going away and takes no new contexts.
 struct GoAway {
   std::string reason;
   std::uint32_t retry_after_ms = 0;
+  friend bool operator==(const GoAway&, const GoAway&) = default;
 };
 
 using Message = std::variant<Hello, Welcome, OpenContext, RowsHeld, RowBatch, Ask, Reply,

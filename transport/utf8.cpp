@@ -37,6 +37,17 @@ std::size_t character_size(std::string_view text) {
 
 }  // namespace
 
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto size = character_size(text);
+    if (size == 0) {
+      return false;
+    }
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 std::string valid_utf8(std::string_view text, std::size_t limit) {
   constexpr std::string_view replacement = "\xEF\xBF\xBD";
   std::string clean;

@@ -11,9 +11,9 @@ namespace cecollm::transport {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
 using tests::ConnectionOwner;
 using tests::Pki;
-using ::testing::HasSubstr;
 
 struct Config : caf::actor_system_config {
   Config() {
