@@ -102,18 +102,19 @@ Result<CodedRows> TorchModel::code(const at::Tensor& rows) const {
 
 Result<at::Tensor> TorchModel::decode(const Rows& rows) const {
   const std::int64_t d = config_.hidden_size;
+  const RowCodec& codec = rows.codec != nullptr ? *rows.codec : *codec_;
   const std::size_t actual = rows.bytes ? rows.bytes->size() : 0;
-  const std::size_t row_bytes = codec_->row_bytes(d);
+  const std::size_t row_bytes = codec.row_bytes(d);
   if (rows.count < 0 || actual % row_bytes != 0 ||
       std::cmp_not_equal(actual / row_bytes, rows.count)) {
     return fail(ErrorCode::mismatch, std::to_string(rows.count) + " rows of " +
                                          std::to_string(row_bytes) + " bytes in " +
-                                         std::string(codec_->name()) + " came with " +
+                                         std::string(codec.name()) + " came with " +
                                          std::to_string(actual) + " bytes");
   }
   std::vector<float> values(static_cast<std::size_t>(rows.count * d));
   if (rows.count > 0) {
-    if (const auto done = codec_->decode(*rows.bytes, d, values); !done) {
+    if (const auto done = codec.decode(*rows.bytes, d, values); !done) {
       return tl::unexpected(done.error());
     }
   }

@@ -53,7 +53,7 @@ class TorchModel {
 
   /// Encodes rows [n, d] and decodes them again.
   Result<CodedRows> code(const at::Tensor& rows) const;
-  /// Checks and decodes received rows into [rows.count, d].
+  /// Checks and decodes received rows, by their own codec where they name one: [rows.count, d].
   Result<at::Tensor> decode(const Rows& rows) const;
 
  private:
