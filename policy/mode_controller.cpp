@@ -66,6 +66,8 @@ std::string_view name_of(ModeReason reason) {
       return "force-lifted";
     case ModeReason::link_lost:
       return "link-lost";
+    case ModeReason::link_silent:
+      return "link-silent";
     case ModeReason::asks_expired:
       return "asks-expired";
     case ModeReason::round_trip_high:
@@ -108,6 +110,7 @@ std::optional<std::string> problem_with(const ModeSettings& settings) {
     return "probe_interval must not exceed maximum_probe_interval";
   }
   if (settings.expired_asks < 1) return "expired_asks must be at least 1";
+  if (settings.ping_timeouts < 1) return "ping_timeouts must be at least 1";
   if (settings.probe_samples < 1) return "probe_samples must be at least 1";
   if (settings.probe_ping_interval > settings.probe_timeout / settings.probe_samples) {
     return "probe_timeout is too short for probe_samples pings every probe_ping_interval";
@@ -156,6 +159,7 @@ std::optional<ModeTransition> ModeController::update(TimePoint now, const LinkVi
 
 std::optional<ModeReason> ModeController::reason_to_leave(const LinkView& link) const {
   if (!link.connected) return ModeReason::link_lost;
+  if (link.ping_timeouts >= settings_.ping_timeouts) return ModeReason::link_silent;
   if (link.expired_asks - expired_before_mode_ >= settings_.expired_asks)
     return ModeReason::asks_expired;
   if (!link.cost || state_ == SupervisorState::cloud_only) return std::nullopt;

@@ -41,6 +41,7 @@ enum class ModeReason {
   forced,            // an operator or a request chose the mode
   force_lifted,      // the choice is left to this machine again
   link_lost,         // no connection to a cloud
+  link_silent,       // connected, but pings stay without an answer
   asks_expired,      // several asks in a row came back late or not at all
   round_trip_high,   // asking costs too much, most of it on the way
   uplink_saturated,  // … most of it behind our own uploads
@@ -51,11 +52,11 @@ enum class ModeReason {
   probe_failed,
 };
 inline constexpr std::array all_mode_reasons{
-    ModeReason::started,         ModeReason::configured,       ModeReason::forced,
-    ModeReason::force_lifted,    ModeReason::link_lost,        ModeReason::asks_expired,
-    ModeReason::round_trip_high, ModeReason::uplink_saturated, ModeReason::cloud_slow,
-    ModeReason::budget_spent,    ModeReason::probe_due,        ModeReason::probe_passed,
-    ModeReason::probe_failed};
+    ModeReason::started,      ModeReason::configured,      ModeReason::forced,
+    ModeReason::force_lifted, ModeReason::link_lost,       ModeReason::link_silent,
+    ModeReason::asks_expired, ModeReason::round_trip_high, ModeReason::uplink_saturated,
+    ModeReason::cloud_slow,   ModeReason::budget_spent,    ModeReason::probe_due,
+    ModeReason::probe_passed, ModeReason::probe_failed};
 std::string_view name_of(ModeReason reason);
 
 struct ModeSettings {
@@ -73,8 +74,9 @@ struct ModeSettings {
   /// be asked for, which is no reason to stop the upload. Beyond, the link cannot carry the rows.
   Duration maximum_uplink_delay = std::chrono::seconds(5);
   Duration minimum_dwell = std::chrono::seconds(3);
-  /// Asks in a row that must expire before the mode is left.
+  /// Asks in a row that must expire, or pings that must time out, before the mode is left.
   int expired_asks = 2;
+  int ping_timeouts = 2;
   /// New round trips that a probe needs, and how long it may take.
   int probe_samples = 5;
   Duration probe_timeout = std::chrono::seconds(3);
@@ -95,6 +97,7 @@ struct LinkView {
   std::optional<AskCost> cost;    // expected_cost()
   std::uint64_t samples = 0;      // round trips measured on this connection
   int expired_asks = 0;           // LinkEstimate::expired_asks()
+  int ping_timeouts = 0;          // LinkEstimate::ping_timeouts()
   bool budget_exhausted = false;  // DayBudget::exhausted()
 };
 
