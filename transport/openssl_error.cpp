@@ -6,8 +6,9 @@
 
 namespace cecollm::transport {
 
-std::string take_openssl_error() {
-  const auto code = ERR_get_error();
+namespace {
+
+std::string words(unsigned long code) {
   ERR_clear_error();
   if (code == 0) {
     return "unknown reason";
@@ -17,6 +18,16 @@ std::string take_openssl_error() {
   }
   const char* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
+}
+
+}  // namespace
+
+std::string take_first_openssl_error() {
+  return words(ERR_peek_error());
+}
+
+std::string take_last_openssl_error() {
+  return words(ERR_peek_last_error());
 }
 
 }  // namespace cecollm::transport

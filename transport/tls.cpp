@@ -49,7 +49,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(TlsRole role, const C
   const auto* method = role == TlsRole::server ? TLS_server_method() : TLS_client_method();
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(method), SSL_CTX_free);
   if (!context) {
-    return fail(ErrorCode::bad_credentials, "OpenSSL: " + take_openssl_error());
+    return fail(ErrorCode::bad_credentials, "OpenSSL: " + take_first_openssl_error());
   }
   auto* raw = context.get();
   ERR_clear_error();
@@ -66,21 +66,21 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(TlsRole role, const C
 
   if (SSL_CTX_use_certificate_chain_file(raw, files.certificate.c_str()) != 1) {
     return bad_file("certificate", files.certificate,
-                    "no usable PEM certificate chain (" + take_openssl_error() + ")");
+                    "no usable PEM certificate chain (" + take_first_openssl_error() + ")");
   }
   if (SSL_CTX_use_PrivateKey_file(raw, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
     return bad_file("private key", files.key,
                     "no usable PEM private key without passphrase that fits the certificate (" +
-                        take_openssl_error() + ")");
+                        take_first_openssl_error() + ")");
   }
   if (SSL_CTX_check_private_key(raw) != 1) {
-    return bad_file(
-        "private key", files.key,
-        "does not belong to " + files.certificate.string() + " (" + take_openssl_error() + ")");
+    return bad_file("private key", files.key,
+                    "does not belong to " + files.certificate.string() + " (" +
+                        take_first_openssl_error() + ")");
   }
   if (SSL_CTX_load_verify_locations(raw, files.authority.c_str(), nullptr) != 1) {
     return bad_file("certificate authority", files.authority,
-                    "no usable PEM certificates (" + take_openssl_error() + ")");
+                    "no usable PEM certificates (" + take_first_openssl_error() + ")");
   }
   if (role == TlsRole::server) {
     SSL_CTX_set_client_CA_list(raw, SSL_load_client_CA_file(files.authority.c_str()));

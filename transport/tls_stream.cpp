@@ -113,7 +113,9 @@ class TlsStream : public SecureStream {
  public:
   using Ssl = std::unique_ptr<SSL, decltype(&SSL_free)>;
   TlsStream(std::shared_ptr<const TlsContext> context, Ssl ssl)
-      : context_(std::move(context)), ssl_(std::move(ssl)) {
+      : context_(std::move(context)),
+        ssl_(std::move(ssl)),
+        judged_(context_->role() == TlsRole::server) {
     BIO* bio = BIO_new(wire_method());
     BIO_set_data(bio, &wire_);
     BIO_set_init(bio, 1);
@@ -134,7 +136,7 @@ class TlsStream : public SecureStream {
       ERR_clear_error();
       std::size_t taken = 0;
       if (SSL_write_ex(ssl_.get(), clear.data(), clear.size(), &taken) != 1) {
-        return fail(ErrorCode::closed, "TLS cannot send: " + take_openssl_error());
+        return fail(ErrorCode::closed, "TLS cannot send: " + take_last_openssl_error());
       }
       clear = clear.subspan(taken);
     }
@@ -178,7 +180,7 @@ class TlsStream : public SecureStream {
       ERR_clear_error();
       std::size_t size = 0;
       if (SSL_read_ex(ssl_.get(), clear.data(), clear.size(), &size) == 1) {
-        heard_ = true;
+        judged_ = true;
         if (auto taken = deliver(std::span(clear).first(size)); !taken) {
           return taken;
         }
@@ -190,15 +192,14 @@ class TlsStream : public SecureStream {
         case SSL_ERROR_ZERO_RETURN:
           return fail(ErrorCode::closed, "the peer closed the connection");
         default:
-          // In TLS 1.3 a client is done before the server has judged its certificate.
-          return fail(heard_ ? ErrorCode::closed : ErrorCode::handshake_failed,
-                      (heard_ ? "TLS failed: " : "TLS handshake failed: ") + refusal());
+          return judged_ ? fail(ErrorCode::closed, "TLS failed: " + refusal())
+                         : fail(ErrorCode::handshake_failed, "TLS handshake failed: " + refusal());
       }
     }
   }
 
   std::string refusal() {
-    auto reason = take_openssl_error();
+    auto reason = take_last_openssl_error();
     const auto verified = SSL_get_verify_result(ssl_.get());
     if (verified != X509_V_OK) {
       reason += std::string(" (") + X509_verify_cert_error_string(verified) + ")";
@@ -210,13 +211,15 @@ class TlsStream : public SecureStream {
   Wire wire_;  // outlives ssl_, which points at it
   Ssl ssl_;
   bool established_ = false;
-  bool heard_ = false;  // clear bytes of the peer
+  // The peer has accepted our certificate: in TLS 1.3 a client is done before the server has
+  // looked at it, and knows only when it hears clear bytes.
+  bool judged_;
 };
 
 Result<TlsStream::Ssl> make_ssl(const TlsContext& context) {
   TlsStream::Ssl ssl(SSL_new(context.native()), SSL_free);
   if (!ssl || wire_method() == nullptr) {
-    return fail(ErrorCode::handshake_failed, "OpenSSL: " + take_openssl_error());
+    return fail(ErrorCode::handshake_failed, "OpenSSL: " + take_last_openssl_error());
   }
   return ssl;
 }

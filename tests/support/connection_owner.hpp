@@ -8,6 +8,7 @@
 
 #include <caf/all.hpp>
 
+#include "tests/support/framed.hpp"
 #include "transport/connection.hpp"
 
 namespace cecollm::tests {
@@ -48,14 +49,7 @@ class ConnectionOwner {
 
   /// Sends one frame with this body.
   void send(std::string_view body) {
-    const auto size = static_cast<std::uint32_t>(body.size());
-    std::vector<char> bytes;
-    for (unsigned shift = 32; shift > 0; shift -= 8) {
-      bytes.push_back(static_cast<char>(size >> (shift - 8)));
-    }
-    bytes.insert(bytes.end(), body.begin(), body.end());
-    caf::anon_send(connection_, transport::SendFrame{
-                                    std::make_shared<const std::vector<char>>(std::move(bytes))});
+    caf::anon_send(connection_, transport::SendFrame{shared_frame(body)});
   }
   void close() { caf::anon_send(connection_, transport::CloseConnection{}); }
   const caf::actor& connection() const { return connection_; }
