@@ -15,22 +15,30 @@
 namespace cecollm::model {
 
 struct TokenizerSpec;  // the parsed file; internal
+class DecoderStream;   // a decoder at work; internal
 
 /// Immutable once loaded and safe to share between threads.
 class Tokenizer {
  public:
-  /// `path` is a tokenizer.json or a directory that holds one.
+  /// `path` is a tokenizer.json or a directory that holds one. Fails with `unreadable`, with
+  /// `malformed`, or with `unsupported` for a component that is not implemented; the message names
+  /// the file, the place in it and the reason.
   static Result<Tokenizer> load(const std::filesystem::path& path);
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
   /// `text` must be UTF-8; ill-formed sequences are read as U+FFFD. Special tokens written in the
-  /// text are recognised; `add_special` applies the template (a BOS, say).
+  /// text are recognised; `add_special` applies the template (a BOS, say). Takes time O(n log n) in
+  /// the length of the text. Where a text drives a regular expression of the file beyond PCRE2's
+  /// bound on backtracking, the rest of the text is one word: the ids may then differ from Hugging
+  /// Face's, the text that they spell does not.
   std::vector<TokenId> encode(std::string_view text, bool add_special) const;
-  /// The text of `ids`; ids outside the vocabulary give nothing.
+  /// The text of `ids`; ids outside the vocabulary give nothing. Bytes that are no UTF-8 become
+  /// U+FFFD: in byte-level BPE one for each maximal subpart, in byte fallback one for each byte.
   std::string decode(std::span<const TokenId> ids, bool skip_special) const;
 
+  /// Number of tokens, added ones included. Ids may have holes, so an id can exceed it.
   std::size_t vocab_size() const;
   bool is_special(TokenId id) const;
   /// Printable form of one token as the vocabulary spells it; empty for an unknown id.
@@ -48,6 +56,10 @@ class Tokenizer {
 class StreamingDetokenizer {
  public:
   StreamingDetokenizer(const Tokenizer& tokenizer, bool skip_special);
+  StreamingDetokenizer(StreamingDetokenizer&&) noexcept;
+  StreamingDetokenizer& operator=(StreamingDetokenizer&&) noexcept;
+  ~StreamingDetokenizer();
+
   /// Text that `id` completes; empty while a character is incomplete.
   std::string push(TokenId id);
   /// What is left at the end; an incomplete character becomes U+FFFD.
@@ -56,8 +68,7 @@ class StreamingDetokenizer {
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_;
-  bool at_start_ = true;
-  std::string pending_;
+  std::unique_ptr<DecoderStream> stream_;
 };
 
 }  // namespace cecollm::model
