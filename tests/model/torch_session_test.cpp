@@ -1,0 +1,200 @@
+// Stages, caches and pending rows of one session.
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/torch_random_model.hpp"
+
+namespace cecollm::model {
+namespace {
+
+using tests::fails_with;
+using tests::nearly_equal;
+using tests::open_session;
+using tests::run_one;
+using tests::succeeded;
+
+const std::vector<TokenId> prompt{1, 5, 9, 20, 33, 8, 71};
+
+class TorchSessionTest : public testing::Test {
+ protected:
+  tests::RandomModel model_{tests::with_exits(tests::random_llama(), {2, 4})};
+  std::unique_ptr<Engine> edge_ = model_.load(Part::edge);
+  std::unique_ptr<Engine> whole_ = model_.load(Part::whole);
+};
+
+TEST_F(TorchSessionTest, TheFirstStageRunsAtOnceAndTheOthersWhenRead) {
+  const auto session = open_session(*edge_);
+  const auto first = run_one(*edge_, *session, prompt, {});
+  ASSERT_TRUE(succeeded(first));
+  EXPECT_EQ(first->rows.count, 7);
+  EXPECT_TRUE(first->readings.empty());
+  EXPECT_EQ(session->length(), 7);
+  EXPECT_EQ(session->stage_length(0), 7);
+  EXPECT_EQ(session->stage_length(1), 0);
+  EXPECT_GE(session->pending_bytes(), 7 * 32 * 4);
+
+  const auto second = run_one(*edge_, *session, std::vector<TokenId>{3}, {0});
+  ASSERT_TRUE(succeeded(second));
+  EXPECT_EQ(second->rows.count, 1);
+  EXPECT_EQ(second->readings.size(), 1U);
+  EXPECT_EQ(session->stage_length(1), 0);
+
+  const auto third = run_one(*edge_, *session, {}, {1});
+  ASSERT_TRUE(succeeded(third));
+  EXPECT_EQ(third->rows.count, 0);
+  EXPECT_EQ(session->stage_length(1), 8);
+  EXPECT_EQ(session->pending_bytes(), 0);
+}
+
+TEST_F(TorchSessionTest, CatchUpInOnePassEqualsRowByRow) {
+  const auto late = open_session(*whole_);
+  const auto prompt_then_tokens = [&](Session& session, bool each) {
+    Result<StepResult> last = StepResult{};
+    for (const TokenId id : prompt) {
+      last = run_one(*whole_, session, std::vector<TokenId>{id},
+                     each ? std::vector<std::size_t>{0, 1, 2} : std::vector<std::size_t>{0});
+      EXPECT_TRUE(succeeded(last));
+    }
+    return last;
+  };
+  const auto prompt_session = open_session(*whole_);
+  const auto step_by_step = prompt_then_tokens(*prompt_session, true);
+  prompt_then_tokens(*late, false);
+  const auto at_once = run_one(*whole_, *late, {}, {1, 2});
+  ASSERT_TRUE(succeeded(at_once));
+  EXPECT_TRUE(nearly_equal(at_once->readings[0], step_by_step->readings[1]));
+  EXPECT_TRUE(nearly_equal(at_once->readings[1], step_by_step->readings[2]));
+}
+
+TEST_F(TorchSessionTest, WaitingAndNewRowsCatchUpTogether) {
+  const auto session = open_session(*whole_);
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{4}, {0, 1})));
+  const auto mixed = run_one(*whole_, *session, std::vector<TokenId>{6}, {2});
+  auto text = prompt;
+  text.insert(text.end(), {4, 6});
+  const auto fresh = open_session(*whole_);
+  const auto expected = run_one(*whole_, *fresh, text, {2});
+  ASSERT_TRUE(succeeded(mixed));
+  EXPECT_TRUE(nearly_equal(mixed->readings[0], expected->readings[0]));
+}
+
+TEST_F(TorchSessionTest, TheSamePositionCanBeReadAgain) {
+  const auto session = open_session(*whole_);
+  const auto first = run_one(*whole_, *session, prompt, {0, 2});
+  const auto again = run_one(*whole_, *session, {}, {0, 1, 2});
+  ASSERT_TRUE(succeeded(again));
+  EXPECT_TRUE(nearly_equal(first->readings[0], again->readings[0]));
+  EXPECT_TRUE(nearly_equal(first->readings[1], again->readings[2]));
+  EXPECT_EQ(session->length(), 7);
+}
+
+TEST_F(TorchSessionTest, TruncatedTextRedoneGivesTheSameReadings) {
+  const auto session = open_session(*whole_);
+  const auto first = run_one(*whole_, *session, prompt, {0, 1, 2});
+  ASSERT_TRUE(succeeded(first));
+  for (const std::int64_t length : {6, 3, 0}) {
+    ASSERT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{90, 91}, {0, 1})));
+    session->truncate(length);
+    EXPECT_EQ(session->length(), length);
+    for (const std::size_t stage : {0, 1, 2}) EXPECT_LE(session->stage_length(stage), length);
+    const std::vector<TokenId> rest(prompt.begin() + length, prompt.end());
+    const auto again = run_one(*whole_, *session, rest, {0, 1, 2});
+    ASSERT_TRUE(succeeded(again));
+    for (const std::size_t head : {0, 1, 2}) {
+      EXPECT_TRUE(nearly_equal(first->readings[head], again->readings[head])) << length;
+    }
+  }
+}
+
+TEST_F(TorchSessionTest, TruncationKeepsTheWaitingRowsBeforeIt) {
+  const auto session = open_session(*whole_);
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  session->truncate(4);
+  const auto cut = run_one(*whole_, *session, {}, {1, 2});
+  const auto fresh = open_session(*whole_);
+  const std::vector<TokenId> kept(prompt.begin(), prompt.begin() + 4);
+  const auto expected = run_one(*whole_, *fresh, kept, {1, 2});
+  ASSERT_TRUE(succeeded(cut));
+  EXPECT_TRUE(nearly_equal(cut->readings[0], expected->readings[0]));
+  EXPECT_TRUE(nearly_equal(cut->readings[1], expected->readings[1]));
+}
+
+TEST_F(TorchSessionTest, APositionComputedBeforeATruncationMustBeAppendedAgainToBeRead) {
+  const auto session = open_session(*whole_);
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {2})));
+  session->truncate(4);
+  EXPECT_TRUE(fails_with(run_one(*whole_, *session, {}, {2}), ErrorCode::out_of_range,
+                         {"position 3", "truncation"}));
+  EXPECT_EQ(session->length(), 4);
+}
+
+TEST_F(TorchSessionTest, CachesGrowInSteps) {
+  const auto session = open_session(*whole_);
+  const auto per_token = kv_bytes_per_token(whole_->config(), Part::whole, DType::f32);
+  std::set<std::int64_t> sizes;
+  for (std::int64_t i = 1; i <= 160; ++i) {
+    ASSERT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{5}, {2})));
+    ASSERT_GE(session->kv_bytes(), i * per_token);
+    sizes.insert(session->kv_bytes());
+  }
+  EXPECT_LE(sizes.size(), 4U);  // 32, 64, 128, 160
+  EXPECT_EQ(session->kv_bytes(), 160 * per_token);
+}
+
+TEST_F(TorchSessionTest, EndsAtTheModelsLastPosition) {
+  const auto session = open_session(*whole_);
+  const std::vector<TokenId> all(160, 5);
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, all, {0})));
+  EXPECT_TRUE(fails_with(run_one(*whole_, *session, std::vector<TokenId>{1}, {0}),
+                         ErrorCode::out_of_range, {"160"}));
+  EXPECT_EQ(session->length(), 160);
+  session->truncate(159);
+  EXPECT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{1}, {2})));
+}
+
+TEST_F(TorchSessionTest, PenaltiesLookAtTheHistoryThatStepsAdd) {
+  SamplingParams sampling;
+  sampling.presence_penalty = 2.0F;
+  sampling.frequency_penalty = 2.0F;
+  sampling.repetition_penalty = 1000.0F;
+  const auto session = open_session(*whole_, sampling);
+  auto step = tests::make_step(*session, prompt, {2});
+  step.prompt_history = prompt;
+  std::set<TokenId> seen(prompt.begin(), prompt.end());
+  for (int i = 0; i < 30; ++i) {
+    const auto result = whole_->run({&step, 1}).front();
+    ASSERT_TRUE(succeeded(result));
+    const TokenId token = result->readings[0].token;
+    EXPECT_TRUE(seen.insert(token).second) << token << " came twice";
+    step.input = std::vector<TokenId>{token};
+    step.prompt_history.clear();
+    step.output_history = {token};
+  }
+}
+
+TEST_F(TorchSessionTest, AFailedStepAddsNoHistory) {
+  SamplingParams sampling;
+  sampling.presence_penalty = 2.0F;
+  sampling.repetition_penalty = 1000.0F;
+  const auto session = open_session(*whole_, sampling);
+  const auto plain = run_one(*whole_, *session, prompt, {2});
+  const TokenId favourite = plain->readings[0].token;
+  auto step = tests::make_step(*session, std::vector<TokenId>{96}, {2});
+  step.output_history = {favourite};
+  EXPECT_TRUE(fails_with(whole_->run({&step, 1}).front(), ErrorCode::out_of_range, {}));
+  EXPECT_EQ(run_one(*whole_, *session, {}, {2})->readings[0].token, favourite);
+  step.input = std::monostate{};
+  EXPECT_NE(whole_->run({&step, 1}).front()->readings[0].token, favourite);
+}
+
+TEST_F(TorchSessionTest, SamplingParametersOutOfRangeAreRefused) {
+  SamplingParams sampling;
+  sampling.top_p = 1.5F;
+  EXPECT_TRUE(fails_with(whole_->open(sampling), ErrorCode::out_of_range, {"top_p"}));
+}
+
+}  // namespace
+}  // namespace cecollm::model
