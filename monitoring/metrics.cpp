@@ -36,6 +36,7 @@ template <class Values>
 Labelled<Counter> counters(Registry& registry, const char* name, const char* help,
                            const char* label, const Values& values) {
   std::vector<Counter*> series;
+  series.reserve(values.size());
   for (const auto& value : values) {
     series.push_back(&counter(registry, name, help, {{label, std::string(value)}}));
   }
@@ -45,6 +46,7 @@ Labelled<Counter> counters(Registry& registry, const char* name, const char* hel
 Labelled<Gauge> gauges(Registry& registry, const char* name, const char* help, const char* label,
                        const std::vector<std::string>& values) {
   std::vector<Gauge*> series;
+  series.reserve(values.size());
   for (const std::string& value : values) {
     series.push_back(&gauge(registry, name, help, {{label, value}}));
   }
@@ -72,6 +74,7 @@ constexpr const char* tokens_help =
 
 Labelled<Counter> exit_token_counters(Registry& registry, const std::vector<int>& layers) {
   std::vector<Counter*> series;
+  series.reserve(layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     series.push_back(&counter(registry, tokens_name, tokens_help, exit_labels(i, layers[i])));
   }
@@ -80,6 +83,7 @@ Labelled<Counter> exit_token_counters(Registry& registry, const std::vector<int>
 
 Labelled<Histogram> confidence_histograms(Registry& registry, const std::vector<int>& layers) {
   std::vector<Histogram*> series;
+  series.reserve(layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     series.push_back(&histogram(registry, "cecollm_exit_confidence_ratio",
                                 "Confidence of each reading of an exit, whether or not the exit "

@@ -5,7 +5,8 @@
 // there to the acknowledged end, are through no earlier than s + base round trip + S / rate. The
 // rate that explains an acknowledgement is therefore the largest S / (acknowledged - s - base) over
 // the sends that it covers; a send that waited behind earlier ones starts when those were
-// acknowledged. On an idle link that is a lower bound, which is all that can be known there.
+// acknowledged. On an idle link that is a lower bound, which is all that can be known there; an
+// acknowledgement that the receiver held back reads as a slower link.
 
 #include <array>
 #include <cstddef>
