@@ -11,11 +11,24 @@ namespace {
 using link::Self;
 using Phase = CloudLinkState::Phase;
 
+/// Tries the best cloud that may be tried now, or waits until one may.
 void dial(Self self) {
-  self->state.phase = Phase::dialing;
-  self->state.problem.clear();
-  self->state.mismatch = false;
-  self->state.setting.dial(caf::actor_cast<caf::actor>(self));
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  const auto cloud = state.clouds->choose(now);
+  if (!cloud) {
+    self->delayed_send(self, state.clouds->next_attempt(now) - now, Redial{});
+    return;
+  }
+  state.cloud = *cloud;
+  state.phase = Phase::dialing;
+  state.problem.clear();
+  state.mismatch = false;
+  state.setting.dials[*cloud](caf::actor_cast<caf::actor>(self));
+}
+
+double draw(CloudLinkState& state) {
+  return std::uniform_real_distribution<double>(0.0, 1.0)(state.random);
 }
 
 void tell_probe_down(Self self) {
@@ -44,8 +57,9 @@ void connection_down(Self self, std::string reason) {
     self->quit();
     return;
   }
+  state.clouds->on_failed(state.cloud, self->clock().now(), draw(state));
   state.setting.metrics->reconnects.Increment();
-  self->delayed_send(self, state.reconnect->next_delay(), Redial{});
+  dial(self);
 }
 
 void welcome(Self self, const transport::Welcome& welcome) {
@@ -54,7 +68,7 @@ void welcome(Self self, const transport::Welcome& welcome) {
   state.welcome = welcome;
   state.phase = Phase::ready;
   state.unresponsive = false;
-  state.reconnect->succeeded();
+  state.clouds->on_connected(state.cloud, self->clock().now());
   if (state.probe) self->send(state.probe, LinkUp{});
   link::resume_all(self);
 }
@@ -145,7 +159,8 @@ void link::send(Self self, const transport::Message& message, Upload* upload) {
 
 cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) {
   self->state.setting = std::move(setting);
-  self->state.reconnect.emplace(self->state.setting.reconnect, self->state.setting.reconnect_seed);
+  self->state.clouds.emplace(self->state.setting.reconnect, self->state.setting.dials.size());
+  self->state.random.seed(self->state.setting.reconnect_seed);
   dial(self);
   return {
       [self](const OpenUpload& request) { link::open_upload(self, request); },
@@ -179,9 +194,7 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
       [](const transport::SendQueueDrained&) {
         // Nothing to do: the window keeps what is queued far below the queue's cap.
       },
-      [self](const transport::ConnectionDown& down) {
-        connection_down(self, down.reason.message);
-      },
+      [self](const transport::ConnectionDown& down) { connection_down(self, down.reason.message); },
       [self](const Redial&) {
         if (self->state.phase == Phase::down && !self->state.shutting_down) dial(self);
       },

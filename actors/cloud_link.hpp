@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "actors/type_ids.hpp"
 #include "actors/upload_log.hpp"
@@ -16,8 +18,9 @@
 namespace cecollm::actors {
 
 struct CloudLinkSetting {
-  /// Starts to connect; the owner gets ConnectionUp or ConnectionDown.
-  std::function<void(const caf::actor& owner)> dial;
+  /// One for each cloud, in order of preference; not empty. Starts to connect; the owner gets
+  /// ConnectionUp or ConnectionDown.
+  std::vector<std::function<void(const caf::actor& owner)>> dials;
   transport::Hello hello;
   std::size_t row_bytes = 0;  // of one encoded row
   /// Rows in one frame: small enough that an ask of another context need not wait long.
@@ -25,7 +28,7 @@ struct CloudLinkSetting {
   /// Row bytes on their way; more stay in the log until the cloud confirms some.
   std::size_t window_bytes = 1U << 20U;
   policy::ReconnectSettings reconnect;
-  std::uint64_t reconnect_seed = 0;
+  std::uint64_t reconnect_seed = 0;            // of the jitter
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
 };
 
@@ -49,7 +52,7 @@ struct Upload {
     std::int64_t position = 0;
     caf::actor_clock::time_point deadline;
     std::vector<model::TokenId> output;
-    bool sent = false;
+    std::optional<caf::actor_clock::time_point> sent;
   };
   std::optional<Ask> ask;
   std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
@@ -66,9 +69,11 @@ struct CloudLinkState {
   caf::actor connection;
   transport::Welcome welcome;
   std::map<GenerationId, Upload> uploads;
-  std::optional<policy::Reconnect> reconnect;
-  std::string problem;    // why there is no connection
-  bool mismatch = false;  // the problem is a mismatch of version, model or cut
+  std::optional<policy::EndpointChooser> clouds;
+  std::size_t cloud = 0;      // the one that is dialed or connected
+  std::mt19937_64 random;     // for the jitter of the next attempts
+  std::string problem;        // why there is no connection
+  bool mismatch = false;      // the problem is a mismatch of version, model or cut
   bool unresponsive = false;  // an ask has expired since the cloud's last sign of life
   bool shutting_down = false;
 };

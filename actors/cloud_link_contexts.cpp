@@ -13,7 +13,9 @@ using Phase = Upload::Phase;
 /// A cloud that loses the same context again and again without answering is broken, not unlucky.
 constexpr int max_reopenings_in_vain = 3;
 
-bool ready(Self self) { return self->state.phase == CloudLinkState::Phase::ready; }
+bool ready(Self self) {
+  return self->state.phase == CloudLinkState::Phase::ready;
+}
 
 Upload* find(Self self, GenerationId generation) {
   const auto found = self->state.uploads.find(generation);
@@ -57,20 +59,19 @@ std::uint64_t in_flight_bytes(Self self) {
 void send_ask_if_due(Self self, GenerationId generation, Upload& upload) {
   auto& ask = upload.ask;
   if (!ask || ask->sent || std::cmp_less(upload.log.sent(), ask->position)) return;
-  const auto remaining = std::chrono::duration_cast<std::chrono::milliseconds>(
-      ask->deadline - self->clock().now());
+  const auto remaining =
+      std::chrono::duration_cast<std::chrono::milliseconds>(ask->deadline - self->clock().now());
   if (remaining.count() <= 0) return;  // its generation is about to give it up
   transport::Ask message;
   message.context = generation;
   message.epoch = upload.epoch;
   message.position = static_cast<std::uint64_t>(ask->position);
   message.remaining_ms = static_cast<std::uint32_t>(remaining.count());
-  message.emitted.assign(
-      ask->output.begin() + static_cast<std::ptrdiff_t>(
-                                std::min(upload.history_sent, ask->output.size())),
-      ask->output.end());
+  message.emitted.assign(ask->output.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                   upload.history_sent, ask->output.size())),
+                         ask->output.end());
   upload.history_sent = ask->output.size();
-  ask->sent = true;
+  ask->sent = self->clock().now();
   send(self, message, &upload);
 }
 
@@ -88,6 +89,7 @@ void pump(Self self, GenerationId generation, Upload& upload) {
     setting.metrics->rows_sent.Increment(static_cast<double>(batch.count - batch.resent));
     setting.metrics->rows_resent.Increment(static_cast<double>(batch.resent));
     setting.metrics->row_bytes.Increment(static_cast<double>(batch.payload->size()));
+    if (self->state.probe) self->send(self->state.probe, RowsSent{batch.payload->size()});
     send(self,
          transport::RowBatch{generation, upload.epoch, batch.first_sequence,
                              static_cast<std::uint32_t>(batch.count), std::move(batch.payload)},
@@ -129,7 +131,7 @@ void reopen(Self self, Upload& upload) {
   upload.open.epoch = upload.epoch;
   upload.history_sent = 0;
   upload.phase = Phase::reopening;
-  if (upload.ask) upload.ask->sent = false;
+  if (upload.ask) upload.ask->sent.reset();
   send(self, upload.open, &upload);
 }
 
@@ -190,7 +192,7 @@ void ask(Self self, const AskCloud& request) {
   auto& state = self->state;
   auto* upload = find(self, request.generation);
   if (upload == nullptr) return;  // closed meanwhile
-  upload->ask = {request.position, self->clock().now() + request.deadline, request.output, false};
+  upload->ask = {request.position, self->clock().now() + request.deadline, request.output, {}};
   if (state.phase == CloudLinkState::Phase::down) {
     fail_ask(self, *upload, state.problem, false);
   } else if (state.unresponsive) {
@@ -277,6 +279,10 @@ void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes) 
   upload->stats.bytes_down += frame_bytes;
   upload->reopened_in_vain = 0;
   if (upload->ask && std::cmp_equal(upload->ask->position, reply.position)) {
+    const std::chrono::microseconds cloud_time(reply.queue_us + reply.compute_us);
+    if (self->state.probe && upload->ask->sent) {
+      self->send(self->state.probe, AnswerSeen{*upload->ask->sent, cloud_time});
+    }
     upload->ask.reset();
     self->send(upload->reply_to,
                CloudAnswered{static_cast<std::int64_t>(reply.position), reading_of(reply),

@@ -43,10 +43,10 @@ void end_with(Self self) {
 cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting setting) {
   auto& state = self->state;
   state.setting = std::move(setting);
-  state.compute = state.setting.detached
-                      ? self->spawn<caf::monitored + caf::detached>(deep_compute,
-                                                                    state.setting.compute)
-                      : self->spawn<caf::monitored>(deep_compute, state.setting.compute);
+  state.compute =
+      state.setting.detached
+          ? self->spawn<caf::monitored + caf::detached>(deep_compute, state.setting.compute)
+          : self->spawn<caf::monitored>(deep_compute, state.setting.compute);
   state.store = self->spawn<caf::monitored>(context_store, state.setting.store, state.compute);
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
   self->attach_functor([self] { end_with(self); });

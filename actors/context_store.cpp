@@ -29,8 +29,7 @@ void answer_fault(Self self, const StoredClient& client, std::uint64_t context, 
 void answer_rows_held(Self self, const StoredClient& client, std::uint64_t context,
                       StoredContext& stored) {
   stored.unacknowledged = 0;
-  self->send(client.peer,
-             ToPeer{transport::RowsHeld{context, stored.epoch, stored.next_sequence}});
+  self->send(client.peer, ToPeer{transport::RowsHeld{context, stored.epoch, stored.next_sequence}});
 }
 
 void drop(Self self, ClientId client_id, StoredClient& client, std::uint64_t context) {

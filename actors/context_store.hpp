@@ -18,7 +18,7 @@ struct ContextStoreSetting {
   std::int64_t max_positions = 0;
   std::size_t max_contexts_per_client = 0;
   std::size_t max_contexts = 0;
-  int max_asks_under_way = 4;              // per context; an edge waits for one at a time
+  int max_asks_under_way = 4;                    // per context; an edge waits for one at a time
   std::uint64_t acknowledge_bytes = 64U << 10U;  // rows received since the last word on them
   std::chrono::milliseconds context_ttl{0};      // idle contexts are dropped after it
   std::chrono::milliseconds grace_time{0};       // contexts outlive a lost connection this long
@@ -34,8 +34,8 @@ struct StoredContext {
   std::vector<model::Rows> rows;  // the row log, in the wire's dtype
   std::uint64_t next_sequence = 0;
   std::uint64_t row_bytes = 0;
-  std::size_t handed = 0;             // chunks of `rows` that deep compute has got
-  std::uint64_t unacknowledged = 0;   // bytes
+  std::size_t handed = 0;            // chunks of `rows` that deep compute has got
+  std::uint64_t unacknowledged = 0;  // bytes
   int asks_under_way = 0;
   bool generating = false;  // cloud-only: deep compute runs it, no rows here
   caf::actor_clock::time_point last_used;

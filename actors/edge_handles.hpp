@@ -76,8 +76,12 @@ using network_probe_actor = caf::typed_actor<
     caf::reacts_to<LinkDown>,
     /// An answer to our ping.
     caf::reacts_to<PongSeen>,
+    /// Row bytes were given to the link.
+    caf::reacts_to<RowsSent>,
     /// The cloud has confirmed row bytes: a goodput sample.
     caf::reacts_to<RowsAcknowledged>,
+    /// An ask came back: a round trip that no ping need measure.
+    caf::reacts_to<AnswerSeen>,
     /// Timer: ping if a heartbeat is due.
     caf::reacts_to<Tick>,
     /// What is known of the link now.
@@ -85,7 +89,8 @@ using network_probe_actor = caf::typed_actor<
     /// The same, once the first attempt to connect has succeeded or failed.
     caf::replies_to<AwaitLink>::with<LinkReport>>;
 
-/// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen and RowsAcknowledged.
+/// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen,
+/// RowsSent, RowsAcknowledged and AnswerSeen.
 struct WatchLink {
   network_probe_actor probe;
 };

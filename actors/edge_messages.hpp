@@ -148,8 +148,16 @@ struct LinkDown {
   std::string reason;
   bool mismatch = false;
 };
+struct RowsSent {
+  std::uint64_t bytes = 0;
+};
 struct RowsAcknowledged {
   std::uint64_t bytes = 0;
+};
+/// An ask was answered: `sent` is when it went out, `cloud_time` what the cloud says it took.
+struct AnswerSeen {
+  caf::actor_clock::time_point sent;
+  std::chrono::microseconds cloud_time{0};
 };
 struct Tick {};
 

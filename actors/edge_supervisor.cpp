@@ -21,15 +21,15 @@ void spawn_children(Self self) {
   }
   if (setting.detached) {
     if (setting.tokenizer) {
-      state.tokenizer =
-          self->spawn<caf::monitored + caf::detached>(tokenizer, setting.tokenizer);
+      state.tokenizer = self->spawn<caf::monitored + caf::detached>(tokenizer, setting.tokenizer);
     }
     state.shallow = self->spawn<caf::monitored + caf::detached>(shallow_compute, setting.engine,
                                                                 state.decisions, state.link);
   } else {
-    if (setting.tokenizer) state.tokenizer = self->spawn<caf::monitored>(tokenizer, setting.tokenizer);
-    state.shallow = self->spawn<caf::monitored>(shallow_compute, setting.engine, state.decisions,
-                                                state.link);
+    if (setting.tokenizer)
+      state.tokenizer = self->spawn<caf::monitored>(tokenizer, setting.tokenizer);
+    state.shallow =
+        self->spawn<caf::monitored>(shallow_compute, setting.engine, state.decisions, state.link);
   }
 }
 
@@ -64,8 +64,8 @@ GenerationStarted start(Self self, const StartGeneration& start) {
     caf::anon_send(start.client, std::move(refused));
     return {id};
   }
-  state.generations[id] = self->spawn<caf::monitored>(generation, setting_for(state, id),
-                                                      start.request, start.client);
+  state.generations[id] =
+      self->spawn<caf::monitored>(generation, setting_for(state, id), start.request, start.client);
   return {id};
 }
 
@@ -79,7 +79,9 @@ void end_children(Self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
-void end_rest(Self self) { self->quit(caf::exit_reason::user_shutdown); }
+void end_rest(Self self) {
+  self->quit(caf::exit_reason::user_shutdown);
+}
 
 void child_down(Self self, const caf::down_msg& down) {
   auto& state = self->state;
@@ -96,12 +98,11 @@ void child_down(Self self, const caf::down_msg& down) {
     return;
   }
   // An actor that died of an exception leaves nothing that could be trusted to go on.
-  state.setting.logger.error("an actor of the edge died",
-                             {{"why", caf::to_string(down.reason)}});
+  state.setting.logger.error("an actor of the edge died", {{"why", caf::to_string(down.reason)}});
   for (const auto& [id, handle] : state.generations) {
-    self->send(handle, ComputeFailed{{model::ErrorCode::unsupported,
-                                      "an actor of the edge died: " +
-                                          caf::to_string(down.reason)}});
+    self->send(handle,
+               ComputeFailed{{model::ErrorCode::unsupported,
+                              "an actor of the edge died: " + caf::to_string(down.reason)}});
   }
   self->quit(down.reason);
 }

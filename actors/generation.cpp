@@ -28,7 +28,9 @@ std::int64_t next_position(const GenerationState& state) {
   return static_cast<std::int64_t>(state.prompt.size() + state.output.size());
 }
 
-bool penalties(const GenerationState& state) { return state.request.sampling.has_penalties(); }
+bool penalties(const GenerationState& state) {
+  return state.request.sampling.has_penalties();
+}
 
 milliseconds deadline_of_next(const GenerationState& state) {
   return state.output.empty() ? state.request.first_token_deadline : state.request.token_deadline;

@@ -20,15 +20,15 @@ namespace cecollm::actors {
 /// The rest of the edge as a generation sees it.
 struct GenerationSetting {
   GenerationId id = 0;
-  tokenizer_actor tokenizer_handle;      // null: prompts come as ids, tokens have no text
+  tokenizer_actor tokenizer_handle;  // null: prompts come as ids, tokens have no text
   shallow_compute_actor shallow;
   exit_decision_actor decisions;
-  cloud_link_actor link;                 // null without a cloud
+  cloud_link_actor link;                               // null without a cloud
   std::shared_ptr<const model::Tokenizer> vocabulary;  // null with a null tokenizer handle
   std::vector<model::TokenId> eos;
   std::int64_t max_positions = 0;
   std::int64_t num_layers = 0;
-  std::int64_t cut = 0;  // E1
+  std::int64_t cut = 0;                        // E1
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
 };
 

@@ -59,7 +59,7 @@ std::string_view name_of(FinishReason reason);
 struct UploadStats {
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;
-  std::uint64_t rows_up = 0;          // each row counted once
+  std::uint64_t rows_up = 0;  // each row counted once
   std::uint64_t row_payload_bytes = 0;
   std::uint64_t rows_resent = 0;
   std::uint64_t values_clamped = 0;
@@ -79,9 +79,9 @@ struct ComputeStats {
 struct GenerationFinished {
   GenerationId generation = 0;
   FinishReason reason = FinishReason::end_of_text;
-  std::string error;      // one sentence where reason is failed
+  std::string error;        // one sentence where reason is failed
   bool user_error = false;  // the request (or a mismatch of the nodes) caused the failure
-  std::string tail;       // text that was held back for an incomplete character or stop string
+  std::string tail;         // text that was held back for an incomplete character or stop string
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
   policy::SourceCounts counts;

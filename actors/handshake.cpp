@@ -14,7 +14,9 @@ std::string list_of(const std::vector<std::int32_t>& layers) {
   return text + "]";
 }
 
-std::string short_digest(const std::string& digest) { return digest.substr(0, 12); }
+std::string short_digest(const std::string& digest) {
+  return digest.substr(0, 12);
+}
 
 transport::Fault model_fault(std::string message) {
   transport::Fault fault;
@@ -32,7 +34,9 @@ transport::Fault digest_fault(const char* what, const std::string& edge, const s
 }  // namespace
 
 transport::ModelDigests to_wire(const model::ModelIdentity& identity) {
-  return {identity.config_digest, identity.shared_digest, identity.whole_digest,
+  return {identity.config_digest,
+          identity.shared_digest,
+          identity.whole_digest,
           {identity.exit_layers.begin(), identity.exit_layers.end()}};
 }
 
@@ -62,8 +66,8 @@ std::optional<transport::Fault> refuse(const transport::Hello& hello, const Clou
                        " on the cloud");
   }
   if (model::find_row_codec(hello.row_dtype) == nullptr) {
-    return model_fault("the edge sends rows as '" + hello.row_dtype +
-                       "', the cloud reads " + std::string(model::row_codec_names()));
+    return model_fault("the edge sends rows as '" + hello.row_dtype + "', the cloud reads " +
+                       std::string(model::row_codec_names()));
   }
   if (!edge.whole.empty() && !cloud.whole.empty()) {
     if (edge.whole != cloud.whole) return digest_fault("whole model", edge.whole, cloud.whole);

@@ -3,7 +3,8 @@
 // knows what the supervisor and people want to know about the link.
 
 #include <chrono>
-#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "actors/type_ids.hpp"
@@ -13,7 +14,7 @@
 namespace cecollm::actors {
 
 struct NetworkProbeSetting {
-  std::chrono::milliseconds heartbeat{2000};
+  std::chrono::milliseconds heartbeat{2000};   // silence after which a ping is due
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
 };
 
@@ -21,11 +22,17 @@ struct NetworkProbeState {
   static inline const char* name = "network_probe";
   NetworkProbeSetting setting;
   cloud_link_actor link;
-  LinkReport report;
+  std::string problem;    // why there is no connection
+  bool mismatch = false;  // the problem is a mismatch of version, model or cut
   bool resolved = false;  // the first attempt to connect has come to something
   policy::LinkEstimate estimate;
   std::uint64_t last_nonce = 0;
-  std::map<std::uint64_t, caf::actor_clock::time_point> pings;  // unanswered; bounded
+  struct Ping {
+    std::uint64_t nonce = 0;
+    caf::actor_clock::time_point sent;
+    policy::Duration own_queue{0};  // what waited before it
+  };
+  std::optional<Ping> ping;  // on its way
   std::vector<caf::typed_response_promise<LinkReport>> waiting;
 };
 

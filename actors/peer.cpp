@@ -84,9 +84,7 @@ struct FromEdge {
   void operator()(const transport::RowBatch& batch) const {
     to_store(StoreRows{self->state.client, batch});
   }
-  void operator()(const transport::Ask& ask) const {
-    to_store(StoreAsk{self->state.client, ask});
-  }
+  void operator()(const transport::Ask& ask) const { to_store(StoreAsk{self->state.client, ask}); }
   void operator()(const transport::CloseContext& close) const {
     to_store(StoreClose{self->state.client, close});
   }
@@ -152,8 +150,8 @@ peer_actor::behavior_type peer(Self self, PeerSetting setting) {
         self->state.identity = up.peer_identity;
         self->state.phase = Phase::greeting;
         self->state.setting.metrics->connections.Increment();
-        self->state.setting.logger.info(
-            "edge connected", {{"edge", up.peer_identity}, {"address", up.peer_address}});
+        self->state.setting.logger.info("edge connected",
+                                        {{"edge", up.peer_identity}, {"address", up.peer_address}});
         self->delayed_send(self, self->state.setting.hello_limit, HelloDue{});
       },
       [self](const transport::FrameArrived& frame) {

@@ -23,6 +23,7 @@ class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(TorchModel model) : model_(std::move(model)) {}
 
+  const TorchModel& model() const { return model_; }
   const ModelConfig& config() const override { return model_.config(); }
   const std::vector<Stage>& stages() const override { return model_.stages(); }
   const RowCodec& row_codec() const override { return model_.codec(); }
@@ -65,6 +66,16 @@ class TorchEngine final : public Engine {
 };
 
 }  // namespace
+
+Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only) {
+  const auto* engine = dynamic_cast<const TorchEngine*>(&cloud_only);
+  if (engine == nullptr ||
+      cloud_only.stages() != stages_of(cloud_only.config(), Part::cloud_only) ||
+      !cloud_only.config().exits) {
+    return fail(ErrorCode::mismatch, "only a cloud-only part can share its weights with the cloud");
+  }
+  return std::make_unique<TorchEngine>(engine->model().cloud_part());
+}
 
 Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part part,
                                             const EngineOptions& options) {

@@ -27,6 +27,11 @@ struct EngineOptions {
 Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part part,
                                             const EngineOptions& options);
 
+/// The cloud part of a model that is loaded as cloud_only, with the same weights in memory: a cloud
+/// that serves both rows and prompts needs one copy. Both engines must be used by one thread at a
+/// time. Fails with `mismatch` for an engine of another part.
+Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only);
+
 /// `automatic` resolved for this processor: bf16 where it has native bf16 arithmetic.
 DType resolve(ComputeDType dtype);
 

@@ -46,6 +46,13 @@ TorchModel::TorchModel(ModelConfig config, Part part, PartWeights weights, const
       rope_(config_, weights_.options),
       codec_(codec != nullptr ? codec : find_row_codec(exact_codec)) {}
 
+TorchModel TorchModel::cloud_part() const {
+  PartWeights shared = weights_;  // handles: the tensors themselves are not copied
+  shared.embedding = at::Tensor();
+  shared.heads = {weights_.heads.back()};
+  return {config_, Part::cloud, std::move(shared), codec_};
+}
+
 bool TorchModel::ends_at_first_exit(std::size_t stage) const {
   return config_.exits && stages_[stage].layers.end == config_.exits->layers.front();
 }

@@ -35,6 +35,9 @@ class TorchModel {
   /// `codec` null: rows are encoded as fp32 and the layers above E1 start from the computed values.
   TorchModel(ModelConfig config, Part part, PartWeights weights, const RowCodec* codec);
 
+  /// The cloud part over the same tensors as this cloud_only part.
+  TorchModel cloud_part() const;
+
   const ModelConfig& config() const { return config_; }
   const std::vector<Stage>& stages() const { return stages_; }
   const at::TensorOptions& options() const { return weights_.options; }

@@ -10,7 +10,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using transport::FaultCode;
 
-CloudOffer offer() { return {{"config", "shared", "whole", {3, 6}}, 256}; }
+CloudOffer offer() {
+  return {{"config", "shared", "whole", {3, 6}}, 256};
+}
 
 transport::Hello hello() {
   transport::Hello hello;
@@ -20,7 +22,9 @@ transport::Hello hello() {
   return hello;
 }
 
-TEST(Handshake, AcceptsTheSameModel) { EXPECT_FALSE(refuse(hello(), offer())); }
+TEST(Handshake, AcceptsTheSameModel) {
+  EXPECT_FALSE(refuse(hello(), offer()));
+}
 
 TEST(Handshake, AcceptsAnOverlapOfVersions) {
   auto newer = hello();

@@ -1,0 +1,53 @@
+#include "apps/cloud_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "apps/cloud_node.hpp"
+#include "apps/node_logger.hpp"
+#include "apps/setting_flags.hpp"
+#include "apps/settings.hpp"
+#include "apps/termination.hpp"
+#include "model/torch_engine.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+/// How soon a dead actor ends the process.
+constexpr std::chrono::seconds watch_interval{1};
+
+Outcome<void> run(const SettingSources& sources, const CommandIo& io) {
+  const auto settings = load_cloud_settings(sources);
+  if (!settings) return tl::unexpected(settings.error());
+  Termination termination;
+  const auto logger = node_logger("cloud", settings->monitoring);
+  if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
+  const auto node = CloudNode::start(*settings, logger);
+  if (!node) return tl::unexpected(node.error());
+  // Scripts wait for this line, and read the port from it where they asked for port 0.
+  io.out << "cecollm cloud is listening on " << transport::to_string((*node)->bound()) << std::endl;
+  while (!termination.wait_for(watch_interval)) {
+    if (!(*node)->alive()) return failed("an actor of the cloud died; the log above says why");
+  }
+  logger.info("shutting down");
+  return {};
+}
+
+}  // namespace
+
+void register_cloud(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand("cloud", "Serve the deep layers to edges");
+  add_setting_flags(*command, Node::cloud);
+  command->footer(
+      "Examples:\n"
+      "  cecollm cloud --model models/default --listen 127.0.0.1:7070 --insecure\n"
+      "  cecollm cloud --model models/default --listen 0.0.0.0:7070 \\\n"
+      "      --cert cloud.pem --key cloud.key --ca ca.pem\n"
+      "  cecollm cloud --config /etc/cecollm/cloud.toml");
+  command->callback([&chosen, command] {
+    chosen = [command](const CommandIo& io) {
+      return run(given_settings(*command, Node::cloud, io), io);
+    };
+  });
+}
+
+}  // namespace cecollm::apps

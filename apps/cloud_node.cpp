@@ -1,0 +1,165 @@
+#include "apps/cloud_node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/handshake.hpp"
+#include "apps/node_info.hpp"
+#include "apps/version.hpp"
+#include "model/checkpoint.hpp"
+#include "model/torch_engine.hpp"
+#include "transport/connection.hpp"
+#include "transport/fault_names.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+constexpr std::chrono::seconds actor_limit{30};
+
+Outcome<actors::DeepEngines> load_engines(const CloudSettings& settings,
+                                          const model::Checkpoint& checkpoint,
+                                          bool serve_cloud_only) {
+  const model::EngineOptions options{
+      settings.model.dtype, model::find_row_codec(model::name_of(settings.link.row_dtype))};
+  model::set_compute_threads(settings.model.threads);
+  actors::DeepEngines engines;
+  const auto part = serve_cloud_only ? model::Part::cloud_only : model::Part::cloud;
+  auto loaded = model::load_engine(checkpoint, part, options);
+  if (!loaded) return tl::unexpected(to_failure(loaded.error()));
+  if (!serve_cloud_only) {
+    engines.cloud = std::move(*loaded);
+    return engines;
+  }
+  engines.whole = std::move(*loaded);
+  auto cloud = model::share_with_cloud_part(*engines.whole);
+  if (!cloud) return tl::unexpected(to_failure(cloud.error()));
+  engines.cloud = std::move(*cloud);
+  return engines;
+}
+
+actors::PeerSetting peer_setting(const CloudSettings& settings, const model::ModelConfig& config,
+                                 const model::ModelIdentity& identity, bool serve_cloud_only) {
+  actors::PeerSetting peer;
+  peer.offer.model = actors::to_wire(identity);
+  peer.offer.hidden_size = config.hidden_size;
+  peer.welcome.software = "cecollm " + std::string(version());
+  peer.welcome.max_frame_bytes = settings.link.max_frame_bytes;
+  peer.welcome.max_contexts = static_cast<std::uint32_t>(settings.contexts.max_per_edge);
+  peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
+  peer.welcome.heartbeat_ms = static_cast<std::uint32_t>(settings.link.heartbeat.count());
+  peer.welcome.cloud_only = serve_cloud_only;
+  peer.hello_limit = settings.link.connect_timeout;
+  peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
+  return peer;
+}
+
+actors::ContextStoreSetting store_setting(const CloudSettings& settings,
+                                          const model::ModelConfig& config) {
+  actors::ContextStoreSetting store;
+  store.hidden_size = config.hidden_size;
+  store.max_positions = config.max_positions;
+  store.max_contexts = settings.contexts.max_total;
+  store.max_contexts_per_client = settings.contexts.max_per_edge;
+  store.context_ttl = settings.contexts.idle_ttl;
+  store.grace_time = settings.contexts.disconnect_grace;
+  return store;
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settings,
+                                                     const monitoring::Logger& logger) {
+  auto checkpoint = model::Checkpoint::open(settings.model.directory, settings.model.exit_layers);
+  if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
+  const auto& config = checkpoint->config();
+  if (!config.exits) {
+    return misused(settings.model.directory.string() +
+                   "/config.json names no early exits: give --exit-layers");
+  }
+  bool serve_cloud_only = settings.serve_cloud_only;
+  if (serve_cloud_only && !checkpoint->holds(model::Part::cloud_only)) {
+    logger.warning("cloud-only requests will be refused: no shallow layers here",
+                   {{"model", settings.model.directory.string()}});
+    serve_cloud_only = false;
+  }
+  const auto identity = checkpoint->identity();
+  if (!identity) return tl::unexpected(to_failure(identity.error()));
+  std::shared_ptr<const transport::TlsContext> tls;
+  if (settings.link.credentials) {
+    auto loaded =
+        transport::TlsContext::load(transport::TlsRole::server, *settings.link.credentials);
+    if (!loaded) return tl::unexpected(to_failure(loaded.error()));
+    tls = std::move(*loaded);
+  }
+  auto engines = load_engines(settings, *checkpoint, serve_cloud_only);
+  if (!engines) return tl::unexpected(engines.error());
+
+  monitoring::CloudLabels labels;
+  labels.node = node_info(settings.model, config, identity->whole_digest);
+  labels.fault_codes = transport::fault_code_names();
+  std::unique_ptr<CloudNode> node(new CloudNode(config, labels));
+  if (settings.monitoring.metrics_listen) {
+    auto exporter = monitoring::Exporter::start(
+        transport::to_string(*settings.monitoring.metrics_listen), node->registry_);
+    if (!exporter) return failed(exporter.error().message);
+    node->exporter_ = std::move(*exporter);
+  }
+  node->serves_cloud_only_ = serve_cloud_only;
+  actors::CloudSetting setting;
+  setting.logger = logger;
+  setting.compute.metrics = node->metrics_.get();
+  setting.compute.engines = std::move(*engines);
+  setting.store = store_setting(settings, config);
+  setting.store.metrics = node->metrics_.get();
+  setting.peer = peer_setting(settings, config, *identity, serve_cloud_only);
+  setting.peer.logger = logger;
+  setting.peer.metrics = node->metrics_.get();
+  transport::ConnectionLimits limits;
+  limits.max_frame_bytes = settings.link.max_frame_bytes;
+  limits.max_queued_bytes = settings.link.max_queue_bytes;
+  limits.connect_timeout = settings.link.connect_timeout;
+  limits.silence_limit = settings.link.silence_limit;
+  setting.listen = [&system = node->system_, endpoint = settings.listen, tls, limits,
+                    max = settings.max_connections](transport::OwnerFactory make_owner) {
+    return transport::listen(system, endpoint, tls, limits, max, std::move(make_owner));
+  };
+  node->supervisor_ = node->system_.spawn(actors::cloud_supervisor, std::move(setting));
+
+  caf::scoped_actor self{node->system_};
+  std::optional<Failure> problem;
+  self->request(node->supervisor_, actor_limit, actors::StartListening{})
+      .receive(
+          [&](const actors::ListenOutcome& outcome) {
+            if (outcome.error) problem = to_failure(*outcome.error);
+            node->bound_ = outcome.bound;
+          },
+          [&](const caf::error& error) {
+            problem =
+                Failure{ExitCode::failed, "the cloud did not start: " + caf::to_string(error)};
+          });
+  if (problem) return tl::unexpected(*problem);
+  return node;
+}
+
+CloudNode::CloudNode(const model::ModelConfig& config, const monitoring::CloudLabels& labels)
+    : config_of_model_(config),
+      registry_(std::make_shared<prometheus::Registry>()),
+      metrics_(std::make_unique<monitoring::CloudMetrics>(*registry_, labels)),
+      system_(config_) {}
+
+bool CloudNode::alive() const {
+  const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);
+  return !control->getf(caf::abstract_actor::is_terminated_flag);
+}
+
+CloudNode::~CloudNode() {
+  if (!supervisor_) return;
+  caf::scoped_actor self{system_};
+  self->monitor(supervisor_);
+  self->send(supervisor_, actors::StopCloud{});
+  bool down = false;
+  self->receive([&](const caf::down_msg&) { down = true; }, caf::after(actor_limit) >> [] {});
+  if (!down) self->send_exit(supervisor_, caf::exit_reason::kill);
+}
+
+}  // namespace cecollm::apps

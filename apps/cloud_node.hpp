@@ -1,0 +1,48 @@
+#pragma once
+// A cloud as one object: model, actor system and supervisor, for the commands.
+
+#include <memory>
+#include <optional>
+
+#include "actors/cloud_supervisor.hpp"
+#include "actors/system_config.hpp"
+#include "apps/failure.hpp"
+#include "apps/settings.hpp"
+#include "model/engine.hpp"
+#include "monitoring/exporter.hpp"
+#include "monitoring/log.hpp"
+#include "monitoring/metrics.hpp"
+
+namespace cecollm::apps {
+
+/// Listens once started; the destructor dismisses the edges and joins all actors.
+class CloudNode {
+ public:
+  static Outcome<std::unique_ptr<CloudNode>> start(const CloudSettings& settings,
+                                                   const monitoring::Logger& logger);
+  ~CloudNode();
+  CloudNode(const CloudNode&) = delete;
+  CloudNode& operator=(const CloudNode&) = delete;
+
+  /// Where edges connect, with the real port where port 0 was asked for.
+  const transport::Endpoint& bound() const { return bound_; }
+  const model::ModelConfig& config() const { return config_of_model_; }
+  bool serves_cloud_only() const { return serves_cloud_only_; }
+  /// False once an actor of the cloud has died: the process should end.
+  bool alive() const;
+
+ private:
+  CloudNode(const model::ModelConfig& config, const monitoring::CloudLabels& labels);
+
+  model::ModelConfig config_of_model_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<monitoring::CloudMetrics> metrics_;
+  std::optional<monitoring::Exporter> exporter_;
+  actors::SystemConfig config_;
+  caf::actor_system system_;
+  actors::cloud_supervisor_actor supervisor_;
+  transport::Endpoint bound_;
+  bool serves_cloud_only_ = false;
+};
+
+}  // namespace cecollm::apps

@@ -1,0 +1,226 @@
+#include "apps/demo_command.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <memory>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "apps/child_process.hpp"
+#include "apps/development_pki.hpp"
+#include "apps/edge_node.hpp"
+#include "apps/full_generation.hpp"
+#include "apps/generation_report.hpp"
+#include "apps/node_logger.hpp"
+#include "apps/termination.hpp"
+#include "apps/token_painter.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+constexpr std::chrono::seconds start_limit{60};
+
+struct DemoOptions {
+  std::string model = "models/default";
+  std::string prompt = "Once upon a time";
+  int max_tokens = 160;
+  float threshold = 0.8F;
+};
+
+/// A directory that is gone when the demo is.
+class ScratchDirectory {
+ public:
+  ScratchDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cecollm-demo-XXXXXX").string();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  ~ScratchDirectory() {
+    std::error_code ignored;  // nothing can be done about it here
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct RunningCloud {
+  ChildProcess process;
+  std::string address;
+};
+
+Outcome<RunningCloud> start_cloud(const DemoOptions& options, const std::filesystem::path& pki) {
+  auto process = ChildProcess::start(
+      {own_executable(), "cloud", "--model", options.model, "--listen", "127.0.0.1:0", "--threads",
+       "1", "--cert", (pki / "cloud.pem").string(), "--key", (pki / "cloud.key").string(), "--ca",
+       (pki / "ca.pem").string(), "--log-level", "warning"});
+  if (!process) return tl::unexpected(process.error());
+  const auto line = process->read_line(start_limit);
+  if (!line) return failed("the demo's cloud did not start");
+  return RunningCloud{std::move(*process), line->substr(line->rfind(' ') + 1)};
+}
+
+SettingSources edge_sources(const DemoOptions& options, const std::string& mode) {
+  SettingSources sources;
+  std::ostringstream threshold;
+  threshold << options.threshold;
+  sources.flags["model.directory"] = {options.model};
+  sources.flags["model.threads"] = {"1"};
+  sources.flags["generation.mode"] = {mode};
+  sources.flags["generation.thresholds"] = {threshold.str()};
+  sources.flags["generation.max_tokens"] = {std::to_string(options.max_tokens)};
+  sources.flags["monitoring.log_level"] = {"warning"};
+  return sources;
+}
+
+Outcome<GenerationReport> run_edge(const EdgeSettings& settings, const DemoOptions& options,
+                                   const TextSink& on_token, Termination& termination) {
+  auto node = EdgeNode::start(settings, node_logger("edge", settings.monitoring));
+  if (!node) return tl::unexpected(node.error());
+  auto request = request_from(settings, (*node)->config());
+  if (!request) return tl::unexpected(request.error());
+  request->prompt = options.prompt;
+  if (settings.cloud) {
+    if (const auto link = (*node)->await_link(start_limit); !link.connected) {
+      return failed("the edge did not reach the demo's cloud: " + link.problem);
+    }
+  }
+  GenerationReport report;
+  report.mode = name_of(settings.generation.mode);
+  const auto end = (*node)->generate(std::move(*request), [&](const actors::TokenEvent& token) {
+    add_token(report, token);
+    on_token(report.tokens.back());
+    return !termination.wait_for(std::chrono::milliseconds(0));
+  });
+  if (!end) return tl::unexpected(end.error());
+  add_end(report, *end);
+  if (end->reason == actors::FinishReason::cancelled) return failed("interrupted");
+  return report;
+}
+
+double milliseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+/// How many leading tokens two runs share.
+std::size_t common_tokens(const GenerationReport& a, const GenerationReport& b) {
+  std::size_t count = 0;
+  while (count < a.tokens.size() && count < b.tokens.size() &&
+         a.tokens[count].id == b.tokens[count].id) {
+    ++count;
+  }
+  return count;
+}
+
+std::string sources_of(const GenerationReport& report) {
+  std::ostringstream text;
+  for (std::size_t exit = 0; exit < report.counts.exits(); ++exit) {
+    text << name_of(policy::Source{policy::Source::Kind::exit, exit}) << ' '
+         << report.counts.of_exit(exit) << "  ";
+  }
+  if (report.counts.cloud() > 0) text << "cloud " << report.counts.cloud() << "  ";
+  if (report.counts.fallback() > 0) text << "fallback " << report.counts.fallback() << "  ";
+  if (report.counts.full() > 0) text << "full " << report.counts.full() << "  ";
+  return text.str();
+}
+
+void print_summary(std::ostream& out, const GenerationReport& collaborative,
+                   const GenerationReport& standalone, const GenerationReport& full) {
+  out << std::fixed << std::setprecision(1);
+  out << "\n\nCollaborative: " << collaborative.tokens.size()
+      << " tokens: " << sources_of(collaborative) << '\n'
+      << "  sent up " << collaborative.upload.bytes_up << " bytes (" << collaborative.upload.rows_up
+      << " rows), received " << collaborative.upload.bytes_down << " bytes\n"
+      << "  share of layer computations done on the edge: "
+      << 100.0 * collaborative.compute.edge_share() << " %\n\n";
+  out << std::left << std::setw(16) << "Mode" << std::right << std::setw(8) << "tokens"
+      << std::setw(12) << "first, ms" << std::setw(12) << "each, ms" << std::setw(22)
+      << "same text as full for"
+      << "   sources\n";
+  for (const auto* report : {&collaborative, &standalone, &full}) {
+    out << std::left << std::setw(16) << report->mode << std::right << std::setw(8)
+        << report->tokens.size() << std::setw(12) << milliseconds(report->time_to_first_token)
+        << std::setw(12) << milliseconds(report->time_per_token()) << std::setw(15)
+        << common_tokens(*report, full) << " tokens   " << sources_of(*report) << '\n';
+  }
+  out << "\nOne thread a side on loopback; the standalone text:\n"
+      << standalone.text << "\n\nand the full model's:\n"
+      << full.text << '\n';
+}
+
+Outcome<void> run(const DemoOptions& options, const CommandIo& io) {
+  Termination termination;
+  const ScratchDirectory scratch;
+  if (scratch.path().empty()) return failed("no temporary directory for the demo's certificates");
+  if (const auto made = make_development_pki(scratch.path()); !made) {
+    return tl::unexpected(made.error());
+  }
+  io.out << "Starting a cloud (layers behind the cut) and an edge (layers before it) of "
+         << options.model << " ...\n";
+  io.out.flush();
+  auto cloud = start_cloud(options, scratch.path());
+  if (!cloud) return tl::unexpected(cloud.error());
+
+  auto sources = edge_sources(options, "collaborative");
+  sources.flags["link.cloud"] = {cloud->address};
+  sources.flags["link.certificate"] = {(scratch.path() / "edge.pem").string()};
+  sources.flags["link.key"] = {(scratch.path() / "edge.key").string()};
+  sources.flags["link.authority"] = {(scratch.path() / "ca.pem").string()};
+  const auto settings = load_edge_settings(sources);
+  if (!settings) return tl::unexpected(settings.error());
+  const auto standalone_settings = load_edge_settings(edge_sources(options, "standalone"));
+  if (!standalone_settings) return tl::unexpected(standalone_settings.error());
+  auto full_settings = *standalone_settings;
+  full_settings.generation.mode = GenerationMode::full;
+  full_settings.generation.thresholds.clear();
+
+  TokenPainter painter(io.out, io.out_is_terminal);
+  painter.legend();
+  painter.paint(options.prompt, "full");
+  const auto collaborative = run_edge(
+      *settings, options,
+      [&](const ReportedToken& token) { painter.paint(token.text, token.source); }, termination);
+  if (!collaborative) return tl::unexpected(collaborative.error());
+  const TextSink silent = [](const ReportedToken&) {
+  };
+  const auto standalone = run_edge(*standalone_settings, options, silent, termination);
+  if (!standalone) return tl::unexpected(standalone.error());
+  const auto full = generate_full(full_settings, Prompt{options.prompt}, silent);
+  if (!full) return tl::unexpected(full.error());
+  print_summary(io.out, *collaborative, *standalone, *full);
+  return {};
+}
+
+}  // namespace
+
+void register_demo(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "demo", "Start a cloud and an edge on loopback and watch them write a story");
+  const auto options = std::make_shared<DemoOptions>();
+  command->add_option("--model", options->model, "Checkpoint directory [models/default]");
+  command->add_option("--prompt", options->prompt, "Text to continue [Once upon a time]");
+  command->add_option("--max-tokens", options->max_tokens, "Length of the story [160]");
+  command->add_option("--threshold", options->threshold,
+                      "Confidence from which an exit decides [0.8]");
+  command->footer(
+      "Examples:\n"
+      "  cecollm demo\n"
+      "  cecollm demo --threshold 0.9 --prompt 'User: What is the capital of Peru?\nAssistant:'");
+  command->callback([&chosen, options] {
+    chosen = [options](const CommandIo& io) {
+      return run(*options, io);
+    };
+  });
+}
+
+}  // namespace cecollm::apps

@@ -1,0 +1,206 @@
+#include "apps/edge_node.hpp"
+
+#include <random>
+#include <utility>
+
+#include "actors/handshake.hpp"
+#include "apps/node_info.hpp"
+#include "apps/version.hpp"
+#include "model/checkpoint.hpp"
+#include "model/torch_engine.hpp"
+#include "transport/connection.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+/// How long the edge's own actors may take to answer a simple question.
+constexpr std::chrono::seconds actor_limit{30};
+/// A generation has deadlines of its own; this only bounds a broken one.
+constexpr std::chrono::hours generation_limit{24};
+
+std::uint64_t random_number() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32U) | source();
+}
+
+Outcome<actors::CloudLinkSetting> link_setting(const EdgeSettings& settings,
+                                               const model::ModelConfig& config,
+                                               const model::ModelIdentity& identity,
+                                               const model::RowCodec& codec) {
+  std::shared_ptr<const transport::TlsContext> tls;
+  if (settings.link.credentials) {
+    auto loaded =
+        transport::TlsContext::load(transport::TlsRole::client, *settings.link.credentials);
+    if (!loaded) return tl::unexpected(to_failure(loaded.error()));
+    tls = std::move(*loaded);
+  }
+  actors::CloudLinkSetting link;
+  link.hello.software = "cecollm " + std::string(version());
+  link.hello.instance = random_number();
+  link.hello.model = actors::to_wire(identity);
+  link.hello.row_dtype = codec.name();
+  link.hello.hidden_size = config.hidden_size;
+  link.row_bytes = codec.row_bytes(config.hidden_size);
+  link.reconnect_seed = random_number();
+  transport::ConnectionLimits limits;
+  limits.max_frame_bytes = settings.link.max_frame_bytes;
+  limits.max_queued_bytes = settings.link.max_queue_bytes;
+  limits.connect_timeout = settings.link.connect_timeout;
+  limits.silence_limit = settings.link.silence_limit;
+  // The actor system is known only to the actor that dials.
+  link.dials.push_back([endpoint = *settings.cloud, tls, limits](const caf::actor& owner) {
+    transport::dial(owner.home_system(), endpoint, tls, limits, owner);
+  });
+  return link;
+}
+
+monitoring::EdgeLabels labels_for(const ModelSettings& settings, const model::ModelConfig& config,
+                                  const std::string& digest) {
+  monitoring::EdgeLabels labels;
+  labels.node = node_info(settings, config, digest);
+  labels.exit_layers = config.exits->layers;
+  for (const auto mode :
+       {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
+    labels.modes.emplace_back(policy::name_of(mode));
+  }
+  return labels;
+}
+
+}  // namespace
+
+Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
+                                                const model::ModelConfig& config) {
+  const auto& given = settings.generation;
+  actors::GenerationRequest request;
+  const auto exits = config.exits ? config.exits->layers.size() : 0;
+  request.thresholds = policy::spread_thresholds(given.thresholds, exits);
+  if (request.thresholds.values.empty()) {
+    return misused("--threshold has " + std::to_string(given.thresholds.size()) +
+                   " values, the model has " + std::to_string(exits) +
+                   " exits: give one value, or one for each exit");
+  }
+  request.mode = policy_mode(given.mode).value_or(policy::Mode::standalone);
+  request.max_tokens = given.max_tokens;
+  request.ignore_eos = given.ignore_eos;
+  request.stop = given.stop;
+  request.sampling = given.sampling;
+  request.token_deadline = given.token_deadline;
+  request.first_token_deadline = given.first_token_deadline;
+  return request;
+}
+
+EdgeNode::EdgeNode(std::shared_ptr<model::Engine> engine,
+                   std::shared_ptr<const model::Tokenizer> tokenizer,
+                   const monitoring::EdgeLabels& labels)
+    : engine_(std::move(engine)),
+      tokenizer_(std::move(tokenizer)),
+      registry_(std::make_shared<prometheus::Registry>()),
+      metrics_(std::make_unique<monitoring::EdgeMetrics>(*registry_, labels)),
+      system_(config_) {}
+
+Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
+                                                   const monitoring::Logger& logger) {
+  auto checkpoint = model::Checkpoint::open(settings.model.directory, settings.model.exit_layers);
+  if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
+  if (!checkpoint->config().exits) {
+    return misused(settings.model.directory.string() +
+                   "/config.json names no early exits: give --exit-layers, or use --mode full");
+  }
+  const auto identity = checkpoint->identity();
+  if (!identity) return tl::unexpected(to_failure(identity.error()));
+  auto tokenizer = model::Tokenizer::load(settings.model.directory);
+  if (!tokenizer) return tl::unexpected(to_failure(tokenizer.error()));
+  auto shared_tokenizer = std::make_shared<const model::Tokenizer>(std::move(*tokenizer));
+
+  const auto* codec = model::find_row_codec(model::name_of(settings.link.row_dtype));
+  model::set_compute_threads(settings.model.threads);
+  auto engine = model::load_engine(*checkpoint, model::Part::edge, {settings.model.dtype, codec});
+  if (!engine) return tl::unexpected(to_failure(engine.error()));
+  std::unique_ptr<EdgeNode> node(
+      new EdgeNode(std::move(*engine), std::move(shared_tokenizer),
+                   labels_for(settings.model, checkpoint->config(), identity->whole_digest)));
+  if (settings.monitoring.metrics_listen) {
+    auto exporter = monitoring::Exporter::start(
+        transport::to_string(*settings.monitoring.metrics_listen), node->registry_);
+    if (!exporter) return failed(exporter.error().message);
+    node->exporter_ = std::move(*exporter);
+  }
+  actors::EdgeSetting setting;
+  setting.engine = node->engine_;
+  setting.tokenizer = node->tokenizer_;
+  setting.metrics = node->metrics_.get();
+  setting.logger = logger;
+  setting.probe.heartbeat = settings.link.heartbeat;
+  if (settings.cloud) {
+    auto link = link_setting(settings, checkpoint->config(), *identity, *codec);
+    if (!link) return tl::unexpected(link.error());
+    setting.link = std::move(*link);
+  }
+  node->supervisor_ = node->system_.spawn(actors::edge_supervisor, std::move(setting));
+  return node;
+}
+
+EdgeNode::~EdgeNode() {
+  if (!supervisor_) return;
+  caf::scoped_actor self{system_};
+  self->monitor(supervisor_);
+  self->send(supervisor_, actors::Shutdown{});
+  bool down = false;
+  self->receive([&](const caf::down_msg&) { down = true; }, caf::after(actor_limit) >> [] {});
+  if (!down) self->send_exit(supervisor_, caf::exit_reason::kill);
+}
+
+actors::LinkReport EdgeNode::await_link(std::chrono::milliseconds limit) {
+  caf::scoped_actor self{system_};
+  actors::LinkReport report;
+  self->request(supervisor_, limit, actors::AwaitLink{})
+      .receive([&](const actors::LinkReport& answer) { report = answer; },
+               [&](const caf::error&) { report.problem = "no connection yet"; });
+  return report;
+}
+
+actors::LinkReport EdgeNode::link_report() {
+  caf::scoped_actor self{system_};
+  actors::LinkReport report;
+  self->request(supervisor_, actor_limit, actors::GetLinkReport{})
+      .receive([&](const actors::LinkReport& answer) { report = answer; },
+               [&](const caf::error& error) { report.problem = caf::to_string(error); });
+  return report;
+}
+
+Outcome<actors::GenerationFinished> EdgeNode::generate(actors::GenerationRequest request,
+                                                       const TokenSink& on_token) {
+  caf::scoped_actor self{system_};
+  actors::GenerationId id = 0;
+  std::string problem;
+  self->request(supervisor_, actor_limit,
+                actors::StartGeneration{std::move(request), caf::actor_cast<caf::actor>(self)})
+      .receive([&](const actors::GenerationStarted& started) { id = started.generation; },
+               [&](const caf::error& error) { problem = caf::to_string(error); });
+  if (!problem.empty()) return failed("the edge did not start the generation: " + problem);
+  self->monitor(supervisor_);
+  std::optional<actors::GenerationFinished> finished;
+  bool cancelled = false;
+  bool running = true;
+  self->receive_while(running)(
+      [&](const actors::TokenEvent& token) {
+        if (!cancelled && !on_token(token)) {
+          cancelled = true;
+          self->send(supervisor_, actors::CancelGeneration{id});
+        }
+      },
+      [&](const actors::GenerationFinished& end) {
+        finished = end;
+        running = false;
+      },
+      [&](const caf::down_msg&) { running = false; },
+      caf::after(generation_limit) >> [&] { running = false; });
+  if (!finished) return failed("the generation did not end");
+  if (finished->reason == actors::FinishReason::failed) {
+    return tl::unexpected(
+        Failure{finished->user_error ? ExitCode::misused : ExitCode::failed, finished->error});
+  }
+  return *finished;
+}
+
+}  // namespace cecollm::apps

@@ -1,0 +1,63 @@
+#pragma once
+// An edge as one object: model, tokenizer, actor system and supervisor, for the commands.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "actors/edge_supervisor.hpp"
+#include "actors/generation_types.hpp"
+#include "actors/system_config.hpp"
+#include "apps/failure.hpp"
+#include "apps/settings.hpp"
+#include "model/engine.hpp"
+#include "model/tokenizer.hpp"
+#include "monitoring/exporter.hpp"
+#include "monitoring/log.hpp"
+#include "monitoring/metrics.hpp"
+
+namespace cecollm::apps {
+
+/// Called on the caller's thread; false cancels the generation.
+using TokenSink = std::function<bool(const actors::TokenEvent&)>;
+
+/// Starts on construction; the destructor says goodbye to the cloud and joins all actors.
+class EdgeNode {
+ public:
+  static Outcome<std::unique_ptr<EdgeNode>> start(const EdgeSettings& settings,
+                                                  const monitoring::Logger& logger);
+  ~EdgeNode();
+  EdgeNode(const EdgeNode&) = delete;
+  EdgeNode& operator=(const EdgeNode&) = delete;
+
+  const model::ModelConfig& config() const { return engine_->config(); }
+  const model::Tokenizer* tokenizer() const { return tokenizer_.get(); }
+
+  /// Blocks until the first attempt to connect has come to something, at most `limit`.
+  actors::LinkReport await_link(std::chrono::milliseconds limit);
+  actors::LinkReport link_report();
+
+  /// Runs one generation to its end; blocks. Any number of threads may call it at a time.
+  Outcome<actors::GenerationFinished> generate(actors::GenerationRequest request,
+                                               const TokenSink& on_token);
+
+ private:
+  EdgeNode(std::shared_ptr<model::Engine> engine, std::shared_ptr<const model::Tokenizer> tokenizer,
+           const monitoring::EdgeLabels& labels);
+
+  std::shared_ptr<model::Engine> engine_;
+  std::shared_ptr<const model::Tokenizer> tokenizer_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<monitoring::EdgeMetrics> metrics_;
+  std::optional<monitoring::Exporter> exporter_;
+  actors::SystemConfig config_;
+  caf::actor_system system_;
+  actors::edge_supervisor_actor supervisor_;
+};
+
+/// The request that `settings` describe, less its prompt. Fails where thresholds do not fit the
+/// model's exits.
+Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
+                                                const model::ModelConfig& config);
+
+}  // namespace cecollm::apps

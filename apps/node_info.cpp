@@ -1,0 +1,22 @@
+#include "apps/node_info.hpp"
+
+#include "apps/version.hpp"
+
+namespace cecollm::apps {
+
+monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
+                               const std::string& digest) {
+  monitoring::NodeInfo info;
+  info.version = version();
+  // "models/default/" has an empty file name.
+  const auto directory = settings.directory.lexically_normal();
+  info.model = (directory.has_filename() ? directory : directory.parent_path()).filename().string();
+  info.digest = digest;
+  for (const int layer : config.exits->layers) {
+    info.exit_layers += (info.exit_layers.empty() ? "" : ",") + std::to_string(layer);
+  }
+  info.dtype = model::name_of(model::resolve(settings.dtype));
+  return info;
+}
+
+}  // namespace cecollm::apps

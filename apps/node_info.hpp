@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "apps/settings.hpp"
+#include "monitoring/metrics.hpp"
+
+namespace cecollm::apps {
+
+/// What a node says of itself in its `_info` metrics.
+monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
+                               const std::string& digest);
+
+}  // namespace cecollm::apps

@@ -1,0 +1,28 @@
+#pragma once
+// SIGINT and SIGTERM as something to wait for, for the commands that run until they are told to
+// end.
+
+#include <chrono>
+#include <csignal>
+
+namespace cecollm::apps {
+
+/// Blocks both signals for this thread and every thread that starts later, so construct it before
+/// any actor system; the destructor restores the mask.
+class Termination {
+ public:
+  Termination();
+  ~Termination();
+  Termination(const Termination&) = delete;
+  Termination& operator=(const Termination&) = delete;
+
+  /// Waits at most `limit`; true once a signal has come.
+  bool wait_for(std::chrono::milliseconds limit);
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+  bool received_ = false;
+};
+
+}  // namespace cecollm::apps

@@ -1,0 +1,126 @@
+// What collaboration costs beyond the computing: tokens at threshold > 1 through actors, TLS and
+// loopback, against the same work done by hand in one thread. One compute thread a side.
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include <benchmark/benchmark.h>
+
+#include "apps/cloud_node.hpp"
+#include "apps/development_pki.hpp"
+#include "apps/edge_node.hpp"
+#include "bench/default_model.hpp"
+
+namespace cecollm::bench {
+namespace {
+
+constexpr std::int64_t tokens_per_generation = 128;
+constexpr std::int64_t prompt_length = 16;
+
+template <class T>
+T need(apps::Outcome<T> outcome) {
+  if (!outcome) {
+    std::cerr << "benchmark: " << outcome.error().message << '\n';
+    std::exit(1);
+  }
+  return std::move(*outcome);
+}
+
+/// Edge layers and both exits' heads, then the cloud's layers and head: what a token costs where no
+/// exit is ever sure, without anything in between.
+void BM_SameWorkInOneThread(benchmark::State& state) {
+  auto edge = load(model::Part::edge, 1);
+  auto cloud = load(model::Part::cloud, 1);
+  for (auto _ : state) {
+    auto edge_session = *edge->open({});
+    auto cloud_session = *cloud->open({});
+    auto ids = prompt(prompt_length);
+    for (std::int64_t i = 0; i < tokens_per_generation; ++i) {
+      auto shallow = run(*edge, step_of(*edge_session, std::move(ids), {0}));
+      benchmark::DoNotOptimize(run(*edge, step_of(*edge_session, std::vector<std::size_t>{1})));
+      const auto deep = run(*cloud, step_of(*cloud_session, std::move(shallow.rows), {0}));
+      ids = {deep.readings.front().token};
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * tokens_per_generation);
+}
+BENCHMARK(BM_SameWorkInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void BM_FullModelInOneThread(benchmark::State& state) {
+  auto engine = load(model::Part::cloud_only, 1);
+  const auto last = engine->stages().size() - 1;
+  for (auto _ : state) {
+    auto session = *engine->open({});
+    auto ids = prompt(prompt_length);
+    for (std::int64_t i = 0; i < tokens_per_generation; ++i) {
+      ids = {run(*engine, step_of(*session, std::move(ids), {last})).readings.front().token};
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * tokens_per_generation);
+}
+BENCHMARK(BM_FullModelInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+class Pair {
+ public:
+  Pair() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "cecollm-bench-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) std::exit(1);
+    directory_ = pattern;
+    if (!apps::make_development_pki(directory_)) std::exit(1);
+    apps::SettingSources cloud;
+    common(cloud, "cloud");
+    cloud.flags["link.listen"] = {"127.0.0.1:0"};
+    cloud_ = need(apps::CloudNode::start(need(apps::load_cloud_settings(cloud)), {}));
+    apps::SettingSources edge;
+    common(edge, "edge");
+    edge.flags["link.cloud"] = {transport::to_string(cloud_->bound())};
+    edge.flags["generation.mode"] = {"collaborative"};
+    edge.flags["generation.thresholds"] = {"2"};
+    edge.flags["generation.max_tokens"] = {std::to_string(tokens_per_generation)};
+    edge.flags["generation.ignore_eos"] = {"true"};
+    settings_ = need(apps::load_edge_settings(edge));
+    edge_ = need(apps::EdgeNode::start(settings_, {}));
+    if (!edge_->await_link(std::chrono::seconds(10)).connected) std::exit(1);
+  }
+  ~Pair() { std::filesystem::remove_all(directory_); }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+
+  void generate() {
+    auto request = need(apps::request_from(settings_, edge_->config()));
+    request.prompt = prompt(prompt_length);
+    const auto end = need(edge_->generate(std::move(request), [](const auto&) { return true; }));
+    if (end.counts.cloud() != tokens_per_generation) {
+      std::cerr << "benchmark: not every token came from the cloud\n";
+      std::exit(1);
+    }
+  }
+
+ private:
+  void common(apps::SettingSources& sources, const std::string& role) const {
+    sources.flags["model.directory"] = {CECOLLM_DEFAULT_MODEL};
+    sources.flags["model.dtype"] = {"fp32"};
+    sources.flags["model.threads"] = {"1"};
+    sources.flags["link.certificate"] = {(directory_ / (role + ".pem")).string()};
+    sources.flags["link.key"] = {(directory_ / (role + ".key")).string()};
+    sources.flags["link.authority"] = {(directory_ / "ca.pem").string()};
+    sources.flags["monitoring.log_level"] = {"error"};
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<apps::CloudNode> cloud_;
+  apps::EdgeSettings settings_;
+  std::unique_ptr<apps::EdgeNode> edge_;
+};
+
+void BM_CollaborativeOnLoopback(benchmark::State& state) {
+  Pair pair;
+  for (auto _ : state) pair.generate();
+  state.SetItemsProcessed(state.iterations() * tokens_per_generation);
+}
+BENCHMARK(BM_CollaborativeOnLoopback)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+}  // namespace
+}  // namespace cecollm::bench

@@ -1,0 +1,97 @@
+#include "actors/exit_decision.hpp"
+
+#include "tests/support/deterministic_system.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+/// What the exit decision said, to whom.
+struct Heard {
+  std::vector<ExitTaken> taken;
+  std::vector<NoExitSure> not_sure;
+  std::vector<Deepen> deepen;
+};
+
+class ExitDecisionActor : public tests::DeterministicSystem {
+ protected:
+  void SetUp() override {
+    decisions_ = system_.spawn(exit_decision, &edge_metrics_);
+    generation_ =
+        system_.spawn([this](generation_actor::pointer) -> generation_actor::behavior_type {
+          return {[this](const ExitTaken& taken) { heard_.taken.push_back(taken); },
+                  [this](const NoExitSure& reading) { heard_.not_sure.push_back(reading); },
+                  [](const CloudAnswered&) {},
+                  [](const CloudFailed&) {},
+                  [](const DeadlinePassed&) {},
+                  [](const ComputeFailed&) {},
+                  [](const CancelGeneration&) {
+                  }};
+        });
+    shallow_ = system_.spawn(
+        [this](shallow_compute_actor::pointer) -> shallow_compute_actor::behavior_type {
+          return {[](const BeginSession&) {}, [](const Advance&) {},
+                  [this](const Deepen& deepen) { heard_.deepen.push_back(deepen); },
+                  [](const EndShallow&) {
+                    return ShallowEnded{};
+                  }};
+        });
+    caf::anon_send(decisions_, BeginDecisions{1, {{0.8F, 0.8F}}, generation_});
+    run();
+  }
+
+  void read(std::size_t exit, float confidence, GenerationId generation = 1) {
+    model::Reading reading;
+    reading.token = 42;
+    reading.confidence = confidence;
+    caf::send_as(shallow_, decisions_, ExitRead{generation, 7, exit, reading});
+    run();
+  }
+
+  Heard heard_;
+  exit_decision_actor decisions_;
+  generation_actor generation_;
+  shallow_compute_actor shallow_;
+};
+
+TEST_F(ExitDecisionActor, GivesTheTokenOfASureExitToTheGeneration) {
+  read(0, 0.9F);
+  ASSERT_EQ(heard_.taken.size(), 1U);
+  EXPECT_EQ(heard_.taken[0].position, 7);
+  EXPECT_EQ(heard_.taken[0].reading.token, 42);
+  EXPECT_TRUE(heard_.deepen.empty());
+}
+
+TEST_F(ExitDecisionActor, SendsShallowComputeDeeperWhereTheFirstExitIsNotSure) {
+  read(0, 0.5F);
+  ASSERT_EQ(heard_.deepen.size(), 1U);
+  EXPECT_EQ(heard_.deepen[0].exit, 1U);
+  EXPECT_TRUE(heard_.taken.empty());
+}
+
+TEST_F(ExitDecisionActor, TellsTheGenerationWhereNoExitIsSure) {
+  read(1, 0.5F);
+  ASSERT_EQ(heard_.not_sure.size(), 1U);
+  EXPECT_EQ(heard_.not_sure[0].exit, 1U);
+}
+
+TEST_F(ExitDecisionActor, SaysNothingAboutAGenerationThatHasEnded) {
+  caf::anon_send(decisions_, EndDecisions{1});
+  read(0, 0.9F);
+  EXPECT_TRUE(heard_.taken.empty());
+}
+
+TEST_F(ExitDecisionActor, SaysNothingAboutAGenerationItDoesNotKnow) {
+  read(0, 0.9F, 99);
+  EXPECT_TRUE(heard_.taken.empty());
+}
+
+TEST_F(ExitDecisionActor, CountsEveryConfidenceItSaw) {
+  read(0, 0.5F);
+  read(1, 0.9F);
+  const auto& histogram = edge_metrics_.exit_confidence;
+  EXPECT_EQ(histogram[0].Collect().histogram.sample_count, 1U);
+  EXPECT_EQ(histogram[1].Collect().histogram.sample_count, 1U);
+}
+
+}  // namespace
+}  // namespace cecollm::actors

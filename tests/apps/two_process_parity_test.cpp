@@ -1,0 +1,119 @@
+// The real path, edge and cloud in two processes over TLS, against the reference traces that another
+// implementation wrote (tests/fixtures/default-model).
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "model/audit.hpp"
+#include "model/torch_engine.hpp"
+#include "tests/support/cloud_process.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+constexpr std::size_t shards = 4;
+/// Below this distance to a tipping point, floating point may decide otherwise than the reference.
+constexpr double comparable_margin = 1e-3;
+
+const nlohmann::json& traces() {
+  static const auto golden = nlohmann::json::parse(
+      std::ifstream(std::string(CECOLLM_FIXTURES) + "/default-model/golden.json"));
+  return golden["traces"];
+}
+
+struct Emitted {
+  std::vector<model::TokenId> ids;
+  std::vector<std::string> sources;
+};
+
+class TwoProcesses : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cloud_ = std::make_unique<tests::CloudProcess>();
+    settings_ = std::make_unique<EdgeSettings>(*load_edge_settings(cloud_->edge_sources()));
+    edge_ = *EdgeNode::start(*settings_, {});
+    ASSERT_TRUE(edge_->await_link(std::chrono::seconds(30)).connected);
+  }
+  static void TearDownTestSuite() {
+    edge_.reset();
+    settings_.reset();
+    cloud_.reset();
+  }
+
+  static Emitted generate(const nlohmann::json& trace) {
+    auto request = *request_from(*settings_, edge_->config());
+    request.prompt = trace["prompt_ids"].get<std::vector<model::TokenId>>();
+    request.thresholds.values.assign(2, trace["threshold"].get<float>());
+    request.max_tokens = static_cast<std::int64_t>(trace["tokens"].size());
+    request.token_deadline = std::chrono::seconds(60);
+    request.first_token_deadline = std::chrono::seconds(60);
+    Emitted emitted;
+    const auto end = edge_->generate(std::move(request), [&](const actors::TokenEvent& token) {
+      emitted.ids.push_back(token.token);
+      emitted.sources.push_back(name_of(token.source));
+      return true;
+    });
+    EXPECT_TRUE(end) << end.error().message;
+    return emitted;
+  }
+
+  static std::unique_ptr<tests::CloudProcess> cloud_;
+  static std::unique_ptr<EdgeSettings> settings_;
+  static std::unique_ptr<EdgeNode> edge_;
+};
+
+std::unique_ptr<tests::CloudProcess> TwoProcesses::cloud_;
+std::unique_ptr<EdgeSettings> TwoProcesses::settings_;
+std::unique_ptr<EdgeNode> TwoProcesses::edge_;
+
+class TwoProcessParity : public TwoProcesses, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(TwoProcessParity, EmitsTheReferencesTokensFromTheReferencesSources) {
+  std::size_t compared = 0;
+  for (std::size_t i = GetParam(); i < traces().size(); i += shards) {
+    const auto& trace = traces()[i];
+    if (trace["margin"].get<double>() < comparable_margin) continue;
+    SCOPED_TRACE(trace["prompt"].get<std::string>() + " at " + trace["threshold"].dump());
+    const auto emitted = generate(trace);
+    EXPECT_EQ(emitted.ids, trace["tokens"].get<std::vector<model::TokenId>>());
+    EXPECT_EQ(emitted.sources, trace["sources"].get<std::vector<std::string>>());
+    ++compared;
+  }
+  EXPECT_GT(compared, 50U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, TwoProcessParity, ::testing::Range(std::size_t{0}, shards));
+
+TEST_F(TwoProcesses, PassesTheAuditWhereTheReferenceIsAtATippingPoint) {
+  const auto checkpoint = model::Checkpoint::open(CECOLLM_DEFAULT_MODEL);
+  ASSERT_TRUE(checkpoint);
+  const auto whole = model::load_engine(
+      *checkpoint, model::Part::whole,
+      {model::ComputeDType::fp32, model::find_row_codec("fp32")});
+  ASSERT_TRUE(whole);
+  std::size_t audited = 0;
+  for (const auto& trace : traces()) {
+    if (trace["margin"].get<double>() >= comparable_margin) continue;
+    const auto emitted = generate(trace);
+    std::vector<model::AuditedToken> tokens;
+    for (std::size_t i = 0; i < emitted.ids.size(); ++i) {
+      const int head = emitted.sources[i] == "cloud"   ? model::final_head
+                       : emitted.sources[i] == "exit1" ? 0
+                                                       : 1;
+      tokens.push_back({emitted.ids[i], head, false});
+    }
+    const std::vector<float> thresholds(2, trace["threshold"].get<float>());
+    const auto report =
+        model::audit(**whole, trace["prompt_ids"].get<std::vector<model::TokenId>>(), tokens,
+                     thresholds);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_TRUE(report->passed) << report->failures.front();
+    ++audited;
+  }
+  EXPECT_GT(audited, 5U);
+}
+
+}  // namespace
+}  // namespace cecollm::apps

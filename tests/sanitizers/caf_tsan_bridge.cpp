@@ -1,0 +1,133 @@
+// Debian's libcaf is not built with ThreadSanitizer, so the sanitizer does not see how CAF hands
+// messages, actors and references from one thread to another, and would report every message as a
+// race. This file stands in front of the few functions of libcaf through which all hand-overs go
+// and tells the sanitizer what they guarantee. It suppresses nothing: a race in our own code, on
+// memory that no message carried, is still reported.
+//
+// Each function below has the name of one in libcaf (the dynamic linker prefers ours), annotates,
+// and calls the real one. CAF 0.17.6; another version has other names, and the static assertion
+// and the look-ups fail loudly.
+
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+
+#include <caf/config.hpp>
+#include <dlfcn.h>
+#include <sanitizer/tsan_interface.h>
+
+static_assert(CAF_VERSION == 1706, "the names below are those of CAF 0.17.6");
+
+#define CECOLLM_ENQUEUE(class_) \
+  "_ZN3caf" class_ "7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14" \
+  "execution_unitE"
+
+namespace {
+
+template <class Function>
+Function real(const char* name) {
+  auto* found = dlsym(RTLD_NEXT, name);
+  if (found == nullptr) {
+    std::fprintf(stderr, "caf_tsan_bridge: libcaf has no %s\n", name);
+    std::abort();
+  }
+  return reinterpret_cast<Function>(found);
+}
+
+/// A unique_ptr parameter is passed as the address of the caller's object.
+using Enqueue = void (*)(void* actor, void** element, void* unit);
+
+}  // namespace
+
+// --- messages: what the sender wrote is visible to the handler
+
+void scheduled_enqueue(void* actor, void** element, void* unit)
+    __asm__(CECOLLM_ENQUEUE("15scheduled_actor"));
+void scheduled_enqueue(void* actor, void** element, void* unit) {
+  static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("15scheduled_actor"));
+  __tsan_release(*element);
+  next(actor, element, unit);
+}
+
+void blocking_enqueue(void* actor, void** element, void* unit)
+    __asm__(CECOLLM_ENQUEUE("14blocking_actor"));
+void blocking_enqueue(void* actor, void** element, void* unit) {
+  static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("14blocking_actor"));
+  __tsan_release(*element);
+  next(actor, element, unit);
+}
+
+int scheduled_consume(void* actor, void* element)
+    __asm__("_ZN3caf15scheduled_actor7consumeERNS_15mailbox_elementE");
+int scheduled_consume(void* actor, void* element) {
+  static const auto next =
+      real<int (*)(void*, void*)>("_ZN3caf15scheduled_actor7consumeERNS_15mailbox_elementE");
+  __tsan_acquire(element);
+  return next(actor, element);
+}
+
+void blocking_dequeue(void** result, void* actor) __asm__("_ZN3caf14blocking_actor7dequeueEv");
+void blocking_dequeue(void** result, void* actor) {
+  static const auto next =
+      real<void (*)(void**, void*)>("_ZN3caf14blocking_actor7dequeueEv");
+  next(result, actor);
+  if (*result != nullptr) __tsan_acquire(*result);
+}
+
+// --- actors: what one worker thread did for an actor is visible to the next
+
+int scheduled_resume(void* actor, void* unit, std::size_t throughput)
+    __asm__("_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+int scheduled_resume(void* actor, void* unit, std::size_t throughput) {
+  static const auto next = real<int (*)(void*, void*, std::size_t)>(
+      "_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+  __tsan_acquire(actor);
+  const int result = next(actor, unit, throughput);
+  __tsan_release(actor);
+  return result;
+}
+
+/// The same through the base class by which schedulers know an actor.
+int resumable_resume(void* resumable, void* unit, std::size_t throughput)
+    __asm__("_ZThn160_N3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+int resumable_resume(void* resumable, void* unit, std::size_t throughput) {
+  static const auto next = real<int (*)(void*, void*, std::size_t)>(
+      "_ZThn160_N3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+  constexpr std::ptrdiff_t offset_of_resumable = 160;
+  void* actor = static_cast<char*>(resumable) - offset_of_resumable;
+  __tsan_acquire(actor);
+  const int result = next(resumable, unit, throughput);
+  __tsan_release(actor);
+  return result;
+}
+
+// --- references: whoever drops the last one sees what all others did
+
+void release_reference(const void* counted) __asm__("_ZNK3caf11ref_counted5derefEv");
+void release_reference(const void* counted) {
+  static const auto next = real<void (*)(const void*)>("_ZNK3caf11ref_counted5derefEv");
+  auto* address = const_cast<void*>(counted);
+  __tsan_release(address);
+  __tsan_acquire(address);
+  next(counted);
+}
+
+void release_actor(void* block)
+    __asm__("_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
+void release_actor(void* block) {
+  static const auto next = real<void (*)(void*)>(
+      "_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
+  __tsan_release(block);
+  __tsan_acquire(block);
+  next(block);
+}
+
+void release_actor_weakly(void* block)
+    __asm__("_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
+void release_actor_weakly(void* block) {
+  static const auto next = real<void (*)(void*)>(
+      "_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
+  __tsan_release(block);
+  __tsan_acquire(block);
+  next(block);
+}

@@ -1,0 +1,78 @@
+#pragma once
+// A real cloud process with certificates of its own, for tests of the whole path.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "apps/child_process.hpp"
+#include "apps/development_pki.hpp"
+#include "apps/edge_node.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace cecollm::tests {
+
+class CloudProcess {
+ public:
+  /// Starts `cecollm cloud` on a free port of loopback; `flags` are added. Throws if it does not
+  /// come up: no test can go on without it.
+  explicit CloudProcess(const std::vector<std::string>& flags = {},
+                        const std::string& model = CECOLLM_DEFAULT_MODEL)
+      : process_(start(pki_, flags, model)) {
+    const auto line = process_.read_line(std::chrono::seconds(120));
+    if (!line) throw std::runtime_error("the cloud process did not start");
+    address_ = line->substr(line->rfind(' ') + 1);
+  }
+
+  const std::string& address() const { return address_; }
+  std::string pki(const std::string& file) const { return (pki_.path() / file).string(); }
+
+  /// Settings of an edge that reaches this cloud.
+  apps::SettingSources edge_sources(const std::string& model = CECOLLM_DEFAULT_MODEL) const {
+    apps::SettingSources sources;
+    sources.flags["model.directory"] = {model};
+    sources.flags["model.dtype"] = {"fp32"};
+    sources.flags["model.threads"] = {"1"};
+    sources.flags["generation.mode"] = {"collaborative"};
+    sources.flags["link.cloud"] = {address_};
+    sources.flags["link.certificate"] = {pki("edge.pem")};
+    sources.flags["link.key"] = {pki("edge.key")};
+    sources.flags["link.authority"] = {pki("ca.pem")};
+    sources.flags["monitoring.log_level"] = {"error"};
+    return sources;
+  }
+
+  /// The same as flags of the command line.
+  std::vector<std::string> edge_flags() const {
+    return {"--cloud", address_,          "--cert", pki("edge.pem"),
+            "--key",   pki("edge.key"), "--ca",   pki("ca.pem")};
+  }
+
+  apps::ChildProcess& process() { return process_; }
+
+ private:
+  static apps::ChildProcess start(const TemporaryDirectory& pki,
+                                  const std::vector<std::string>& flags, const std::string& model) {
+    if (!apps::make_development_pki(pki.path())) throw std::runtime_error("no certificates");
+    const auto file = [&](const char* name) { return (pki.path() / name).string(); };
+    std::vector<std::string> arguments{CECOLLM_BINARY, "cloud",
+                                       "--model",      model,
+                                       "--listen",     "127.0.0.1:0",
+                                       "--dtype",      "fp32",
+                                       "--threads",    "1",
+                                       "--cert",       file("cloud.pem"),
+                                       "--key",        file("cloud.key"),
+                                       "--ca",         file("ca.pem"),
+                                       "--log-level",  "error"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    auto process = apps::ChildProcess::start(arguments);
+    if (!process) throw std::runtime_error(process.error().message);
+    return std::move(*process);
+  }
+
+  TemporaryDirectory pki_;
+  apps::ChildProcess process_;
+  std::string address_;
+};
+
+}  // namespace cecollm::tests
