@@ -4,8 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/cloud_command.hpp"
 #include "apps/config_command.hpp"
+#include "apps/demo_command.hpp"
 #include "apps/detokenize_command.hpp"
+#include "apps/edge_command.hpp"
+#include "apps/generate_command.hpp"
 #include "apps/inspect_command.hpp"
 #include "apps/split_command.hpp"
 #include "apps/tokenize_command.hpp"
@@ -15,6 +19,10 @@ namespace cecollm::apps {
 namespace {
 
 void register_commands(CLI::App& app, Command& chosen) {
+  register_cloud(app, chosen);
+  register_edge(app, chosen);
+  register_generate(app, chosen);
+  register_demo(app, chosen);
   register_tokenize(app, chosen);
   register_detokenize(app, chosen);
   register_inspect(app, chosen);

@@ -296,8 +296,8 @@ constexpr std::array keys{
                .flag = "--log-level",
                .kind = ValueKind::choice,
                .default_text = "info",
-               .help = "Least severe messages to log, on standard error; generate: warn",
-               .choices = "trace|debug|info|warn|error|off"},
+               .help = "Least severe messages to log, on standard error",
+               .choices = "trace|debug|info|warning|error|off"},
 };
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

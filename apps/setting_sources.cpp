@@ -104,7 +104,11 @@ class Merger {
   void add_flags() {
     for (const auto& [name, texts] : sources_.flags) {
       const SettingKey* key = find_setting_key(name);
-      if (key == nullptr || texts.empty() || !applies(*key, node_)) continue;
+      if (key == nullptr) {
+        merged_.problems.push_back("command line: " + name + " is no setting");
+        continue;
+      }
+      if (texts.empty() || !applies(*key, node_)) continue;
       if (key->kind == ValueKind::text_list) {
         add(*key, std::string(key->flag), check_value(*key, SettingValue{texts}));
       } else {

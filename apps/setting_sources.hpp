@@ -19,6 +19,7 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 Environment process_environment();
 
 /// What was given on the command line, by setting name; several texts where a flag was repeated.
+/// Settings of the other node are passed over.
 using GivenFlags = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 struct SettingSources {

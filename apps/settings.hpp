@@ -43,7 +43,7 @@ struct LinkSettings {
 
 struct MonitoringSettings {
   std::optional<transport::Endpoint> metrics_listen;  // absent: no exporter
-  std::string log_level;                              // a value that spdlog knows
+  std::string log_level;  // a name that monitoring::log_level_from_name knows
 };
 
 enum class GenerationMode { full, standalone, collaborative, cloud_only };

@@ -73,6 +73,7 @@ constexpr std::array prefixes{
     Prefix{"sys/time.h", Library::clocks},
     Prefix{"sys/timerfd.h", Library::clocks},
     Prefix{"time.h", Library::clocks},
+    Prefix{"sanitizer/", Library::system},
     Prefix{"sys/", Library::system},
 };
 
