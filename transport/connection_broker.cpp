@@ -55,7 +55,7 @@ caf::behavior ConnectionBroker::accept(AcceptPlan plan, caf::io::connection_hand
   on_refused_ = std::move(plan.on_refused);
   deadline_ = now() + limits_.connect_timeout;
   handle_ = handle;
-  peer_address_ = remote_addr(handle_) + " port " + std::to_string(remote_port(handle_));
+  peer_address_ = peer_address(static_cast<int>(handle_.id()));  // a handle is a descriptor
   auto stream = tls_ ? make_tls_server(tls_) : make_plain_stream();
   if (!stream) {
     bring_down(stream.error());
@@ -68,6 +68,8 @@ caf::behavior ConnectionBroker::accept(AcceptPlan plan, caf::io::connection_hand
 
 caf::behavior ConnectionBroker::run() {
   set_default_handler(caf::drop);
+  // An owner that does not handle a message answers it with an error.
+  set_error_handler([](const caf::error&) {});
   set_down_handler([this](const caf::down_msg& down) {
     if (down.source == owner_) {
       on_owner_gone();

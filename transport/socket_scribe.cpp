@@ -61,13 +61,20 @@ std::uint16_t SocketScribe::port() const {
 }
 
 void SocketScribe::add_to_loop() {
+  halted_ = false;
   stream_.activate(this);
   // A removal that is still waiting in the loop's queue would be carried out after all.
   stream_.backend().add(net::operation::read, stream_.fd(), &stream_);
 }
 
 void SocketScribe::remove_from_loop() {
+  halted_ = true;
   stream_.passivate();
+}
+
+bool SocketScribe::consume(caf::execution_unit* context, const void* data, std::size_t size) {
+  // Within one turn the stream would read on, up to its own limit, after it was halted.
+  return scribe::consume(context, data, size) && !halted_;
 }
 
 }  // namespace cecollm::transport

@@ -30,6 +30,7 @@ class SocketScribe : public caf::io::scribe {
   std::uint16_t port() const override;
   void add_to_loop() override;
   void remove_from_loop() override;
+  bool consume(caf::execution_unit* context, const void* data, std::size_t size) override;
 
  private:
   class Stream : public caf::io::network::stream_impl<caf::policy::tcp> {
@@ -38,6 +39,7 @@ class SocketScribe : public caf::io::scribe {
     bool has_unsent() const { return state_.writing; }
   };
   bool launched_ = false;
+  bool halted_ = false;
   Stream stream_;
 };
 
