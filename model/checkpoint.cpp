@@ -10,7 +10,7 @@
 namespace cecollm::model {
 namespace {
 
-constexpr std::size_t max_index_bytes = std::size_t{16} << 20U;
+constexpr std::size_t max_index_bytes = std::size_t{4} << 20U;
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";

@@ -19,7 +19,7 @@ constexpr int max_layers = 4096;
 constexpr int max_vocab = 1 << 24;
 constexpr int max_length = 1 << 30;  // positions
 constexpr std::size_t max_eos = 1024;
-constexpr std::size_t max_json_bytes = std::size_t{4} << 20U;
+constexpr std::size_t max_json_bytes = std::size_t{1} << 20U;
 
 struct FamilyNames {
   Family family;

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_config_bytes = std::size_t{4} << 20U;
+constexpr std::size_t max_config_bytes = std::size_t{1} << 20U;
 
 // Copied where the checkpoint has them. Only the edge turns text into tokens and back.
 constexpr std::array edge_files = {"tokenizer.json",          "tokenizer_config.json",

@@ -213,7 +213,7 @@ TEST(ConfigRefusal, NamesFilesThatAreAbsentBrokenOrTooLong) {
         {"{\"\xff\": 1}", "invalid JSON"},
         {"[]", "a JSON object was expected, not array"},
         {std::string(1 << 20, '['), "invalid JSON"},
-        {std::string((4 << 20) + 1, ' '), "4194305 bytes long, at most 4194304 are accepted"}}) {
+        {std::string((1 << 20) + 1, ' '), "1048577 bytes long, at most 1048576 are accepted"}}) {
     dir.write("config.json", content);
     EXPECT_TRUE(fails_with(read_config(dir.path()), ErrorCode::malformed, {path, reason}));
   }
