@@ -7,6 +7,9 @@ namespace {
 
 using Self = cloud_supervisor_actor::stateful_pointer<CloudSupervisorState>;
 
+/// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
+constexpr auto child_options = caf::monitored + caf::linked;
+
 ListenOutcome start_listening(Self self) {
   auto& state = self->state;
   PeerSetting peer_setting = state.setting.peer;
@@ -18,6 +21,7 @@ ListenOutcome start_listening(Self self) {
   if (!listening) return {listening.error(), {}};
   state.listener = listening->listener;
   self->monitor(state.listener);
+  self->link_to(state.listener);
   return {std::nullopt, listening->bound};
 }
 
@@ -29,15 +33,6 @@ void child_down(Self self, const caf::down_msg& down) {
   self->quit(down.reason);
 }
 
-/// Children go with their supervisor, however it ends.
-void end_with(Self self) {
-  auto& state = self->state;
-  const auto reason = caf::exit_reason::user_shutdown;
-  if (state.listener) self->send_exit(state.listener, reason);
-  if (state.store) self->send_exit(state.store, reason);
-  if (state.compute) self->send_exit(state.compute, reason);
-}
-
 }  // namespace
 
 cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting setting) {
@@ -45,11 +40,12 @@ cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting s
   state.setting = std::move(setting);
   state.compute =
       state.setting.detached
-          ? self->spawn<caf::monitored + caf::detached>(deep_compute, state.setting.compute)
-          : self->spawn<caf::monitored>(deep_compute, state.setting.compute);
-  state.store = self->spawn<caf::monitored>(context_store, state.setting.store, state.compute);
+          ? self->spawn<child_options + caf::detached>(deep_compute, state.setting.compute)
+          : self->spawn<child_options>(deep_compute, state.setting.compute);
+  state.store = self->spawn<child_options>(context_store, state.setting.store, state.compute);
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
-  self->attach_functor([self] { end_with(self); });
+  // Children's ends are heard of as down messages.
+  self->set_exit_handler([](const caf::exit_msg&) {});
   return {
       [self](const StartListening&) { return start_listening(self); },
       [self](const StopCloud&) {

@@ -11,25 +11,30 @@ namespace {
 
 using Self = edge_supervisor_actor::stateful_pointer<EdgeSupervisorState>;
 
+/// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
+constexpr auto child_options = caf::monitored + caf::linked;
+
 void spawn_children(Self self) {
   auto& state = self->state;
   auto& setting = state.setting;
-  state.decisions = self->spawn<caf::monitored>(exit_decision, setting.metrics);
+  state.decisions = self->spawn<child_options>(exit_decision, setting.metrics);
   if (setting.link) {
-    state.link = self->spawn<caf::monitored>(cloud_link, *setting.link);
-    state.probe = self->spawn<caf::monitored>(network_probe, setting.probe, state.link);
+    setting.link->metrics = setting.metrics;
+    setting.probe.metrics = setting.metrics;
+    state.link = self->spawn<child_options>(cloud_link, *setting.link);
+    state.probe = self->spawn<child_options>(network_probe, setting.probe, state.link);
   }
   if (setting.detached) {
     if (setting.tokenizer) {
-      state.tokenizer = self->spawn<caf::monitored + caf::detached>(tokenizer, setting.tokenizer);
+      state.tokenizer = self->spawn<child_options + caf::detached>(tokenizer, setting.tokenizer);
     }
-    state.shallow = self->spawn<caf::monitored + caf::detached>(shallow_compute, setting.engine,
+    state.shallow = self->spawn<child_options + caf::detached>(shallow_compute, setting.engine,
                                                                 state.decisions, state.link);
   } else {
     if (setting.tokenizer)
-      state.tokenizer = self->spawn<caf::monitored>(tokenizer, setting.tokenizer);
+      state.tokenizer = self->spawn<child_options>(tokenizer, setting.tokenizer);
     state.shallow =
-        self->spawn<caf::monitored>(shallow_compute, setting.engine, state.decisions, state.link);
+        self->spawn<child_options>(shallow_compute, setting.engine, state.decisions, state.link);
   }
 }
 
@@ -65,7 +70,7 @@ GenerationStarted start(Self self, const StartGeneration& start) {
     return {id};
   }
   state.generations[id] =
-      self->spawn<caf::monitored>(generation, setting_for(state, id), start.request, start.client);
+      self->spawn<child_options>(generation, setting_for(state, id), start.request, start.client);
   return {id};
 }
 
@@ -73,13 +78,9 @@ GenerationStarted start(Self self, const StartGeneration& start) {
 void end_children(Self self) {
   auto& state = self->state;
   if (state.link) {
-    self->send(state.link, Shutdown{});  // its end brings us to end_rest
+    self->send(state.link, Shutdown{});  // its end brings ours, see child_down
     return;
   }
-  self->quit(caf::exit_reason::user_shutdown);
-}
-
-void end_rest(Self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
@@ -94,7 +95,9 @@ void child_down(Self self, const caf::down_msg& down) {
     return;
   }
   if (state.shutting_down) {
-    if (state.link && down.source == state.link.address()) end_rest(self);
+    if (state.link && down.source == state.link.address()) {
+      self->quit(caf::exit_reason::user_shutdown);
+    }
     return;
   }
   // An actor that died of an exception leaves nothing that could be trusted to go on.
@@ -107,24 +110,14 @@ void child_down(Self self, const caf::down_msg& down) {
   self->quit(down.reason);
 }
 
-/// Children go with their supervisor, however it ends.
-void end_with(Self self) {
-  auto& state = self->state;
-  const auto reason = caf::exit_reason::user_shutdown;
-  if (state.tokenizer) self->send_exit(state.tokenizer, reason);
-  if (state.shallow) self->send_exit(state.shallow, reason);
-  if (state.decisions) self->send_exit(state.decisions, reason);
-  if (state.probe) self->send_exit(state.probe, reason);
-  if (state.link) self->send_exit(state.link, reason);
-}
-
 }  // namespace
 
 edge_supervisor_actor::behavior_type edge_supervisor(Self self, EdgeSetting setting) {
   self->state.setting = std::move(setting);
   spawn_children(self);
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
-  self->attach_functor([self] { end_with(self); });
+  // Children's ends are heard of as down messages.
+  self->set_exit_handler([](const caf::exit_msg&) {});
   return {
       [self](const StartGeneration& request) { return start(self, request); },
       [self](const CancelGeneration& cancel) {

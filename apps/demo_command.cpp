@@ -79,7 +79,7 @@ SettingSources edge_sources(const DemoOptions& options, const std::string& mode)
   sources.flags["generation.mode"] = {mode};
   sources.flags["generation.thresholds"] = {threshold.str()};
   sources.flags["generation.max_tokens"] = {std::to_string(options.max_tokens)};
-  sources.flags["monitoring.log_level"] = {"warning"};
+  sources.flags["log.level"] = {"warning"};
   return sources;
 }
 

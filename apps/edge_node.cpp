@@ -16,7 +16,7 @@ namespace {
 /// How long the edge's own actors may take to answer a simple question.
 constexpr std::chrono::seconds actor_limit{30};
 /// A generation has deadlines of its own; this only bounds a broken one.
-constexpr std::chrono::hours generation_limit{24};
+constexpr std::chrono::minutes generation_limit{24 * 60};
 
 std::uint64_t random_number() {
   std::random_device source;

@@ -106,7 +106,7 @@ class Pair {
     sources.flags["link.certificate"] = {(directory_ / (role + ".pem")).string()};
     sources.flags["link.key"] = {(directory_ / (role + ".key")).string()};
     sources.flags["link.authority"] = {(directory_ / "ca.pem").string()};
-    sources.flags["monitoring.log_level"] = {"error"};
+    sources.flags["log.level"] = {"error"};
   }
 
   std::filesystem::path directory_;

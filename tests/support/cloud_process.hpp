@@ -38,7 +38,7 @@ class CloudProcess {
     sources.flags["link.certificate"] = {pki("edge.pem")};
     sources.flags["link.key"] = {pki("edge.key")};
     sources.flags["link.authority"] = {pki("ca.pem")};
-    sources.flags["monitoring.log_level"] = {"error"};
+    sources.flags["log.level"] = {"error"};
     return sources;
   }
 

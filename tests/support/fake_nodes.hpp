@@ -115,7 +115,6 @@ class FakeEdge {
     actors::EdgeSetting setting;
     setting.engine = engine_;
     setting.metrics = &metrics_;
-    setting.probe.metrics = &metrics_;
     setting.probe.heartbeat = std::chrono::milliseconds(50);
     if (cloud) {
       actors::CloudLinkSetting link;
@@ -130,7 +129,6 @@ class FakeEdge {
       link.row_bytes = model.codec->row_bytes(model.config.hidden_size);
       link.reconnect.initial = std::chrono::milliseconds(10);
       link.reconnect.maximum = std::chrono::milliseconds(100);
-      link.metrics = &metrics_;
       setting.link = std::move(link);
     }
     supervisor_ = system_.spawn(actors::edge_supervisor, std::move(setting));
