@@ -30,11 +30,27 @@ void register_commands(CLI::App& app, Command& chosen) {
   register_config(app, chosen);
 }
 
-/// "cecollm config check": the command that the user got as far as naming.
+/// The command that the user got as far as naming.
+const CLI::App& named_command(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : named_command(*named.back());
+}
+
+/// "cecollm config check".
 std::string path_of(const CLI::App& app) {
-  std::string path = app.get_name();
-  for (const CLI::App* command : app.get_subcommands()) path += " " + path_of(*command);
-  return path;
+  const CLI::App* parent = app.get_parent();
+  return (parent == nullptr ? std::string() : path_of(*parent) + " ") + app.get_name();
+}
+
+/// One sentence for a command line that does not parse.
+std::string sentence_of(const CLI::ParseError& error, const CLI::App& app) {
+  const CLI::App& command = named_command(app);
+  std::string sentence = error.what();
+  const std::vector<std::string> rest = app.remaining(true);
+  if (command.get_require_subcommand_min() > 0 && !rest.empty() && !rest.front().starts_with('-')) {
+    sentence = "'" + rest.front() + "' is no subcommand";
+  }
+  return sentence + "; see '" + path_of(command) + " --help'";
 }
 
 int report(const CommandIo& io, const Failure& failure) {
@@ -62,8 +78,7 @@ int run_command_line(std::vector<std::string> arguments, const CommandIo& io) {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error, io.out, io.err);  // --help, --version
-    return report(
-        io, {ExitCode::misused, std::string(error.what()) + "; see '" + path_of(app) + " --help'"});
+    return report(io, {ExitCode::misused, sentence_of(error, app)});
   }
 
   if (const auto done = chosen(io); !done) return report(io, done.error());

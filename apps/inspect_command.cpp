@@ -4,6 +4,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -51,9 +52,10 @@ void print_text(const ModelSummary& summary, const std::string& directory, std::
       << config.vocab_size << ", context " << config.max_positions
       << (config.tied_embeddings ? ", tied embeddings" : "") << '\n';
   if (config.exits) {
-    out << "exits         after layers";
-    for (const int layer : config.exits->layers) out << ' ' << layer;
-    out << ", " << name_of(config.exits->head) << " heads\n";
+    const std::vector<int>& layers = config.exits->layers;
+    out << "exits         after " << (layers.size() == 1 ? "layer " : "layers ");
+    for (std::size_t i = 0; i < layers.size(); ++i) out << (i == 0 ? "" : ", ") << layers[i];
+    out << ": " << name_of(config.exits->head) << " heads\n";
     out << "cut           rows leave the edge after layer " << config.exits->layers.front() << ":";
     for (const RowSummary& row : summary.rows) {
       out << (&row == &summary.rows.front() ? " " : ", ") << row.bytes << " B as " << row.codec;
