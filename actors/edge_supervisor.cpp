@@ -29,7 +29,7 @@ void spawn_children(Self self) {
       state.tokenizer = self->spawn<child_options + caf::detached>(tokenizer, setting.tokenizer);
     }
     state.shallow = self->spawn<child_options + caf::detached>(shallow_compute, setting.engine,
-                                                                state.decisions, state.link);
+                                                               state.decisions, state.link);
   } else {
     if (setting.tokenizer)
       state.tokenizer = self->spawn<child_options>(tokenizer, setting.tokenizer);

@@ -17,7 +17,7 @@ struct EdgeSetting {
   std::shared_ptr<model::Engine> engine;              // Part::edge
   std::shared_ptr<const model::Tokenizer> tokenizer;  // null: prompts come as ids
   std::optional<CloudLinkSetting> link;               // none: standalone for ever
-  NetworkProbeSetting probe;  // the supervisor fills in its metrics and the link's
+  NetworkProbeSetting probe;         // the supervisor fills in its metrics and the link's
   std::size_t max_generations = 64;  // at a time; more are refused
   /// Own threads for the actors that compute; off only in tests that own the scheduler.
   bool detached = true;

@@ -23,6 +23,11 @@ void finish_failed(Self self, std::string error, bool user_error) {
   finish(self, FinishReason::failed);
 }
 
+/// The first thing that went wrong explains the others.
+void warn(GenerationState& state, std::string warning) {
+  if (state.result.warning.empty()) state.result.warning = std::move(warning);
+}
+
 /// The position of the next token.
 std::int64_t next_position(const GenerationState& state) {
   return static_cast<std::int64_t>(state.prompt.size() + state.output.size());
@@ -233,7 +238,7 @@ void cloud_answered(Self self, const CloudAnswered& answer) {
 
 void cloud_failed(Self self, const CloudFailed& failure) {
   auto& state = self->state;
-  state.result.warning = failure.reason;
+  warn(state, failure.reason);
   if (state.path == Path::on_cloud) {
     if (failure.user_error) {
       finish_failed(self, failure.reason, true);
@@ -248,11 +253,11 @@ void cloud_failed(Self self, const CloudFailed& failure) {
 void deadline_passed(Self self, std::int64_t position) {
   auto& state = self->state;
   if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
-    state.result.warning = "the cloud was late; the edge went on alone";
+    warn(state, "the cloud was late; the edge went on alone");
     self->send(state.setting.link, AbandonAsk{state.setting.id, position});
     take_over(self);
   } else if (state.waiting && state.waiting->position == position) {
-    state.result.warning = "the cloud was late";
+    warn(state, "the cloud was late");
     self->send(state.setting.link, AbandonAsk{state.setting.id, position});
     fall_back(self, monitoring::AskOutcome::late);
   }
@@ -293,7 +298,7 @@ void close_upload(Self self, bool flush) {
             say_goodbye(self);
           },
           [self](const caf::error&) {
-            self->state.result.warning = "the link did not say what it has sent";
+            warn(self->state, "the link did not say what it has sent");
             say_goodbye(self);
           });
 }
@@ -324,7 +329,7 @@ void finish(Self self, FinishReason reason) {
             close_upload(self, flush);
           },
           [self, flush](const caf::error&) {
-            self->state.result.warning = "shallow compute did not say what it has computed";
+            warn(self->state, "shallow compute did not say what it has computed");
             close_upload(self, flush);
           });
 }

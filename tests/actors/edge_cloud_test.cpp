@@ -218,9 +218,8 @@ TEST_F(EdgeAndCloud, FreeEverythingWhenAGenerationIsCancelled) {
   FakeCloud cloud(pki_, {});
   FakeEdge edge(pki_, cloud.endpoint());
   ASSERT_TRUE(edge.await_link().connected);
-  const auto cancelled =
-      edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 400),
-                    [](const TokenEvent& token) { return token.index < 10; });
+  const auto cancelled = edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 400),
+                                       [](const TokenEvent& token) { return token.index < 10; });
   EXPECT_EQ(cancelled.end.reason, FinishReason::cancelled);
   EXPECT_LT(cancelled.ids.size(), 400U);
   edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 10), [&](const TokenEvent& token) {
@@ -296,7 +295,9 @@ TEST_F(EdgeAndCloud, BringARestartedCloudToTheSameState) {
     }
     ids.push_back(generated.ids[i]);
   }
-  if (after > 0) EXPECT_GT(generated.end.upload.rows_resent, 30U);
+  if (after > 0) {
+    EXPECT_GT(generated.end.upload.rows_resent, 30U);
+  }
 }
 
 TEST_F(EdgeAndCloud, DropContextsOfAnEdgeThatVanished) {

@@ -19,9 +19,9 @@ class GenerateCommand : public ::testing::Test {
   static void TearDownTestSuite() { cloud_.reset(); }
 
   static tests::CommandResult generate(std::vector<std::string> flags, bool with_cloud = false) {
-    std::vector<std::string> arguments{"generate",     "--model",  CECOLLM_DEFAULT_MODEL, "--dtype",
-                                       "fp32",         "--threads", "1",
-                                       "--max-tokens", "24"};
+    std::vector<std::string> arguments{"generate", "--model",      CECOLLM_DEFAULT_MODEL,
+                                       "--dtype",  "fp32",         "--threads",
+                                       "1",        "--max-tokens", "24"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     if (with_cloud) {
       const auto link = cloud_->edge_flags();
@@ -69,9 +69,8 @@ TEST_F(GenerateCommand, DescribesAGenerationInJson) {
   EXPECT_EQ(json["counts"]["fallback"], 0);
   EXPECT_GT(json["bytes_up"], 0);
   EXPECT_GT(json["bytes_down"], 0);
-  EXPECT_EQ(json["rows_up"],
-            json["usage"]["prompt_tokens"].get<int>() + json["usage"]["completion_tokens"].get<int>() -
-                1);
+  EXPECT_EQ(json["rows_up"], json["usage"]["prompt_tokens"].get<int>() +
+                                 json["usage"]["completion_tokens"].get<int>() - 1);
   EXPECT_GT(json["ttft_ms"], 0.0);
   EXPECT_GT(json["tpot_ms"], 0.0);
   std::string text;
@@ -81,7 +80,8 @@ TEST_F(GenerateCommand, DescribesAGenerationInJson) {
 
 TEST_F(GenerateCommand, AsksTheCloudForEveryTokenAboveOneAndGivesTheFullModelsText) {
   const auto full = generate_json(with_prompt({"--mode", "full"}));
-  const auto cloud = generate_json(with_prompt({"--mode", "collaborative", "--threshold", "2"}), true);
+  const auto cloud =
+      generate_json(with_prompt({"--mode", "collaborative", "--threshold", "2"}), true);
   EXPECT_EQ(cloud["counts"]["cloud"], 24);
   EXPECT_EQ(ids_of(cloud), ids_of(full));
 }
@@ -105,9 +105,16 @@ TEST_F(GenerateCommand, GivesTheReferencesSourcesInFullModeWithThresholds) {
 }
 
 TEST_F(GenerateCommand, DrawsTheSameTokensWhereverTheyAreDecided) {
-  const std::vector<std::string> sampling{"--temperature", "0.9",  "--top-p", "0.95",
-                                          "--seed",        "1234", "--repetition-penalty", "1.1",
-                                          "--presence-penalty", "0.3"};
+  const std::vector<std::string> sampling{"--temperature",
+                                          "0.9",
+                                          "--top-p",
+                                          "0.95",
+                                          "--seed",
+                                          "1234",
+                                          "--repetition-penalty",
+                                          "1.1",
+                                          "--presence-penalty",
+                                          "0.3"};
   auto full = with_prompt({"--mode", "full"});
   full.insert(full.end(), sampling.begin(), sampling.end());
   auto split = with_prompt({"--mode", "collaborative", "--threshold", "2"});
@@ -141,7 +148,8 @@ TEST_F(GenerateCommand, GoesOnWithoutAnUnreachableCloud) {
 }
 
 TEST_F(GenerateCommand, RefusesAnotherCutAndNamesBoth) {
-  const auto result = generate(with_prompt({"--mode", "collaborative", "--exit-layers", "2,5"}), true);
+  const auto result =
+      generate(with_prompt({"--mode", "collaborative", "--exit-layers", "2,5"}), true);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, AllOf(HasSubstr("[2,5]"), HasSubstr("[3,6]")));
   EXPECT_THAT(result.out, IsEmpty());

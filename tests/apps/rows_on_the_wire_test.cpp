@@ -83,7 +83,9 @@ TEST_P(RowsOnTheWire, CostLessThanTwoPercentForALongPrompt) {
 
 INSTANTIATE_TEST_SUITE_P(EveryRowType, RowsOnTheWire,
                          ::testing::Values(Case{"fp32", 4}, Case{"fp16", 2}, Case{"bf16", 2}),
-                         [](const auto& info) { return std::string(info.param.row_dtype); });
+                         [](const auto& parameter) {
+                           return std::string(parameter.param.row_dtype);
+                         });
 
 }  // namespace
 }  // namespace cecollm::apps

@@ -1,5 +1,5 @@
-// The real path, edge and cloud in two processes over TLS, against the reference traces that another
-// implementation wrote (tests/fixtures/default-model).
+// The real path, edge and cloud in two processes over TLS, against the reference traces that
+// another implementation wrote (tests/fixtures/default-model).
 
 #include <fstream>
 
@@ -89,9 +89,8 @@ INSTANTIATE_TEST_SUITE_P(Shards, TwoProcessParity, ::testing::Range(std::size_t{
 TEST_F(TwoProcesses, PassesTheAuditWhereTheReferenceIsAtATippingPoint) {
   const auto checkpoint = model::Checkpoint::open(CECOLLM_DEFAULT_MODEL);
   ASSERT_TRUE(checkpoint);
-  const auto whole = model::load_engine(
-      *checkpoint, model::Part::whole,
-      {model::ComputeDType::fp32, model::find_row_codec("fp32")});
+  const auto whole = model::load_engine(*checkpoint, model::Part::whole,
+                                        {model::ComputeDType::fp32, model::find_row_codec("fp32")});
   ASSERT_TRUE(whole);
   std::size_t audited = 0;
   for (const auto& trace : traces()) {
@@ -105,9 +104,8 @@ TEST_F(TwoProcesses, PassesTheAuditWhereTheReferenceIsAtATippingPoint) {
       tokens.push_back({emitted.ids[i], head, false});
     }
     const std::vector<float> thresholds(2, trace["threshold"].get<float>());
-    const auto report =
-        model::audit(**whole, trace["prompt_ids"].get<std::vector<model::TokenId>>(), tokens,
-                     thresholds);
+    const auto report = model::audit(
+        **whole, trace["prompt_ids"].get<std::vector<model::TokenId>>(), tokens, thresholds);
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_TRUE(report->passed) << report->failures.front();
     ++audited;

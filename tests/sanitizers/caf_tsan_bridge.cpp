@@ -18,8 +18,9 @@
 
 static_assert(CAF_VERSION == 1706, "the names below are those of CAF 0.17.6");
 
-#define CECOLLM_ENQUEUE(class_) \
-  "_ZN3caf" class_ "7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14" \
+#define CECOLLM_ENQUEUE(class_)                                              \
+  "_ZN3caf" class_                                                           \
+  "7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14" \
   "execution_unitE"
 
 namespace {
@@ -41,24 +42,24 @@ using Enqueue = void (*)(void* actor, void** element, void* unit);
 
 // --- messages: what the sender wrote is visible to the handler
 
-void scheduled_enqueue(void* actor, void** element, void* unit)
-    __asm__(CECOLLM_ENQUEUE("15scheduled_actor"));
+void scheduled_enqueue(void* actor, void** element,
+                       void* unit) __asm__(CECOLLM_ENQUEUE("15scheduled_actor"));
 void scheduled_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("15scheduled_actor"));
   __tsan_release(*element);
   next(actor, element, unit);
 }
 
-void blocking_enqueue(void* actor, void** element, void* unit)
-    __asm__(CECOLLM_ENQUEUE("14blocking_actor"));
+void blocking_enqueue(void* actor, void** element,
+                      void* unit) __asm__(CECOLLM_ENQUEUE("14blocking_actor"));
 void blocking_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("14blocking_actor"));
   __tsan_release(*element);
   next(actor, element, unit);
 }
 
-int scheduled_consume(void* actor, void* element)
-    __asm__("_ZN3caf15scheduled_actor7consumeERNS_15mailbox_elementE");
+int scheduled_consume(void* actor, void* element) __asm__(
+    "_ZN3caf15scheduled_actor7consumeERNS_15mailbox_elementE");
 int scheduled_consume(void* actor, void* element) {
   static const auto next =
       real<int (*)(void*, void*)>("_ZN3caf15scheduled_actor7consumeERNS_15mailbox_elementE");
@@ -68,16 +69,15 @@ int scheduled_consume(void* actor, void* element) {
 
 void blocking_dequeue(void** result, void* actor) __asm__("_ZN3caf14blocking_actor7dequeueEv");
 void blocking_dequeue(void** result, void* actor) {
-  static const auto next =
-      real<void (*)(void**, void*)>("_ZN3caf14blocking_actor7dequeueEv");
+  static const auto next = real<void (*)(void**, void*)>("_ZN3caf14blocking_actor7dequeueEv");
   next(result, actor);
   if (*result != nullptr) __tsan_acquire(*result);
 }
 
 // --- actors: what one worker thread did for an actor is visible to the next
 
-int scheduled_resume(void* actor, void* unit, std::size_t throughput)
-    __asm__("_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+int scheduled_resume(void* actor, void* unit, std::size_t throughput) __asm__(
+    "_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
 int scheduled_resume(void* actor, void* unit, std::size_t throughput) {
   static const auto next = real<int (*)(void*, void*, std::size_t)>(
       "_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
@@ -88,8 +88,8 @@ int scheduled_resume(void* actor, void* unit, std::size_t throughput) {
 }
 
 /// The same through the base class by which schedulers know an actor.
-int resumable_resume(void* resumable, void* unit, std::size_t throughput)
-    __asm__("_ZThn160_N3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+int resumable_resume(void* resumable, void* unit, std::size_t throughput) __asm__(
+    "_ZThn160_N3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
 int resumable_resume(void* resumable, void* unit, std::size_t throughput) {
   static const auto next = real<int (*)(void*, void*, std::size_t)>(
       "_ZThn160_N3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
@@ -112,21 +112,21 @@ void release_reference(const void* counted) {
   next(counted);
 }
 
-void release_actor(void* block)
-    __asm__("_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
+void release_actor(void* block) __asm__(
+    "_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
 void release_actor(void* block) {
-  static const auto next = real<void (*)(void*)>(
-      "_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
+  static const auto next =
+      real<void (*)(void*)>("_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE");
   __tsan_release(block);
   __tsan_acquire(block);
   next(block);
 }
 
-void release_actor_weakly(void* block)
-    __asm__("_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
+void release_actor_weakly(void* block) __asm__(
+    "_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
 void release_actor_weakly(void* block) {
-  static const auto next = real<void (*)(void*)>(
-      "_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
+  static const auto next =
+      real<void (*)(void*)>("_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE");
   __tsan_release(block);
   __tsan_acquire(block);
   next(block);

@@ -44,7 +44,7 @@ class CloudProcess {
 
   /// The same as flags of the command line.
   std::vector<std::string> edge_flags() const {
-    return {"--cloud", address_,          "--cert", pki("edge.pem"),
+    return {"--cloud", address_,        "--cert", pki("edge.pem"),
             "--key",   pki("edge.key"), "--ca",   pki("ca.pem")};
   }
 
@@ -54,7 +54,9 @@ class CloudProcess {
   static apps::ChildProcess start(const TemporaryDirectory& pki,
                                   const std::vector<std::string>& flags, const std::string& model) {
     if (!apps::make_development_pki(pki.path())) throw std::runtime_error("no certificates");
-    const auto file = [&](const char* name) { return (pki.path() / name).string(); };
+    const auto file = [&](const char* name) {
+      return (pki.path() / name).string();
+    };
     std::vector<std::string> arguments{CECOLLM_BINARY, "cloud",
                                        "--model",      model,
                                        "--listen",     "127.0.0.1:0",

@@ -63,8 +63,8 @@ class FakeCloud {
     setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
     setting.peer.metrics = &metrics_;
     setting.farewell = std::chrono::milliseconds(100);
-    setting.listen = [this, tls = pki.server(), port = options.port](
-                         transport::OwnerFactory make_owner) {
+    setting.listen = [this, tls = pki.server(),
+                      port = options.port](transport::OwnerFactory make_owner) {
       return transport::listen(system_, {"127.0.0.1", port}, tls, {}, 64, std::move(make_owner));
     };
     supervisor_ = system_.spawn(actors::cloud_supervisor, std::move(setting));
@@ -111,17 +111,20 @@ class FakeEdge {
   FakeEdge(Pki& pki, const std::optional<transport::Endpoint>& cloud,
            const FakeModel& model = fake_model(), const std::string& name = "edge",
            std::uint64_t instance = 1)
-      : engine_(std::make_shared<FakeEngine>(model, model::Part::edge)) {
+      : engine_(std::make_shared<FakeEngine>(model, model::Part::edge)),
+        metrics_(registry_, {{"0", "fake", "", "", "fp32"},
+                             model.config.exits->layers,
+                             {"standalone", "collaborative", "cloud-only"},
+                             {"start"}}) {
     actors::EdgeSetting setting;
     setting.engine = engine_;
     setting.metrics = &metrics_;
     setting.probe.heartbeat = std::chrono::milliseconds(50);
     if (cloud) {
       actors::CloudLinkSetting link;
-      link.dials.push_back(
-          [endpoint = *cloud, tls = pki.client(name)](const caf::actor& owner) {
-            transport::dial(owner.home_system(), endpoint, tls, {}, owner);
-          });
+      link.dials.push_back([endpoint = *cloud, tls = pki.client(name)](const caf::actor& owner) {
+        transport::dial(owner.home_system(), endpoint, tls, {}, owner);
+      });
       link.hello.instance = instance;
       link.hello.model = digests_of(model);
       link.hello.row_dtype = model.codec->name();
@@ -163,9 +166,10 @@ class FakeEdge {
   }
 
   /// Runs one generation to its end in the calling thread. `on_token` false cancels.
-  Generated generate(actors::GenerationRequest request,
-                     const std::function<bool(const actors::TokenEvent&)>& on_token =
-                         [](const actors::TokenEvent&) { return true; }) {
+  Generated generate(
+      actors::GenerationRequest request,
+      const std::function<bool(const actors::TokenEvent&)>& on_token =
+          [](const actors::TokenEvent&) { return true; }) {
     caf::scoped_actor self{system_};
     Generated generated;
     actors::GenerationId id = 0;
@@ -196,11 +200,7 @@ class FakeEdge {
  private:
   std::shared_ptr<FakeEngine> engine_;
   prometheus::Registry registry_;
-  monitoring::EdgeMetrics metrics_{registry_,
-                                   {{"0", "fake", "", "3,6", "fp32"},
-                                    {3, 6},
-                                    {"standalone", "collaborative", "cloud-only"},
-                                    {"start"}}};
+  monitoring::EdgeMetrics metrics_;
   actors::SystemConfig config_;
   caf::actor_system system_{config_};
   actors::edge_supervisor_actor supervisor_;
