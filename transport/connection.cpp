@@ -79,9 +79,10 @@ caf::behavior accept_connections(ListenerBroker* self, int descriptor, AcceptPla
 void dial(caf::actor_system& system, const Endpoint& endpoint,
           std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner) {
   ignore_sigpipe();
-  DialPlan plan{endpoint, std::move(tls), limits, std::move(owner)};
+  // As an argument: CAF dereferences a null pointer for functions that take none.
   system.middleman().spawn_broker(
-      [plan = std::move(plan)](ConnectionBroker* self) { return self->dial(plan); });
+      [](ConnectionBroker* self, DialPlan plan) { return self->dial(std::move(plan)); },
+      DialPlan{endpoint, std::move(tls), limits, std::move(owner)});
 }
 
 Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,

@@ -406,16 +406,17 @@ TEST_F(Connections, ReadNoMoreThanTheirOwnerTakes) {
   server_limits.max_inbound_bytes = 100'000;
   constexpr std::size_t count = 400;
   const auto hoard = std::make_shared<Hoard>();
-  const auto hoarder = system.spawn([hoard](caf::event_based_actor* self) -> caf::behavior {
+  const auto take = [](caf::event_based_actor* self, std::shared_ptr<Hoard> all) -> caf::behavior {
     self->set_default_handler(caf::drop);  // answers what it does not handle with an error
-    return {[hoard](FrameArrived& frame) {
-      const std::lock_guard lock(hoard->mutex);
-      hoard->bytes += frame.envelope.size();
-      hoard->most_bytes = std::max(hoard->most_bytes, hoard->bytes);
-      ++hoard->taken;
-      hoard->frames.push_back(std::move(frame));
+    return {[all](FrameArrived& frame) {
+      const std::lock_guard lock(all->mutex);
+      all->bytes += frame.envelope.size();
+      all->most_bytes = std::max(all->most_bytes, all->bytes);
+      ++all->taken;
+      all->frames.push_back(std::move(frame));
     }};
-  });
+  };
+  const auto hoarder = system.spawn(take, hoard);
   auto listening = listen(system, {"127.0.0.1", 0}, pki.server(), server_limits, 10,
                           [hoarder] { return hoarder; });
   ASSERT_TRUE(listening);
