@@ -211,6 +211,15 @@ TEST(ModeController, DoesNotReturnBetweenTheThresholds) {
       transition(SupervisorState::probing, SupervisorState::standalone, ModeReason::probe_failed));
 }
 
+TEST(ModeController, DoesNotReturnToAnUplinkThatIsStillFull) {
+  ModeController controller = left_at_ten_seconds();
+  LinkView link = link_of(20, 0);
+  link.cost->uplink = ms(6000);
+  ASSERT_TRUE(controller.update(at(20000), link));
+  link.samples = 5;
+  EXPECT_EQ(controller.update(at(20500), link)->reason, ModeReason::probe_failed);
+}
+
 TEST(ModeController, FailsAProbeThatMeasuresTooLittleInTime) {
   ModeController controller = left_at_ten_seconds();
   ASSERT_TRUE(controller.update(at(20000), link_of(20, 0)));
@@ -362,6 +371,22 @@ TEST(ModeController, FollowsANewPreferredMode) {
   settings.preferred = Mode::collaborative;
   EXPECT_FALSE(controller.configure(at(300), settings));
   EXPECT_EQ(controller.update(at(300), link_of(20, 0))->to, SupervisorState::probing);
+}
+
+TEST(ModeController, ShortensAPauseThatNewSettingsNoLongerAllow) {
+  ModeController controller = left_at_ten_seconds();
+  for (double now = 20000.0; now < 200000.0; now += 20000.0) {  // back-off to its maximum
+    ASSERT_TRUE(controller.update(at(now), link_of(500, 0)));
+    ASSERT_TRUE(controller.update(at(now + 500.0), link_of(500, 5)));
+  }
+  ModeSettings settings;
+  settings.maximum_probe_interval = ms(2000);
+  EXPECT_FALSE(controller.configure(at(181000), settings));
+  EXPECT_FALSE(controller.update(at(182999), link_of(500, 0)));
+  ASSERT_TRUE(controller.update(at(183000), link_of(500, 0)));
+  ASSERT_TRUE(controller.update(at(183500), link_of(500, 5)));
+  EXPECT_FALSE(controller.update(at(185499), link_of(500, 0)));
+  EXPECT_TRUE(controller.update(at(185500), link_of(500, 0)));
 }
 
 TEST(ModeController, StopsAProbeWhereStandaloneBecomesPreferred) {
