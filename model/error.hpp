@@ -1,5 +1,6 @@
 #pragma once
-// Errors of model/: a code to branch on and a sentence for a human that names the file and the reason.
+// Errors of model/: a code to branch on and a sentence for a human that names the file and the
+// reason.
 
 #include <string>
 #include <utility>
