@@ -6,8 +6,9 @@ namespace cecollm::model {
 namespace {
 
 // Up to this many rows, one matrix-vector product a row reads the weights faster than one matrix
-// product, which repacks them first (OpenBLAS 0.3.21; bench/). Below fp32 libtorch's own
-// matrix-vector product rounds every partial sum, so there the matrix product is used.
+// product, which repacks them first (measured with OpenBLAS 0.3.21 at d = 256). Below fp32
+// libtorch's own matrix-vector product rounds every partial sum, so there the matrix product is
+// used.
 constexpr std::int64_t max_vector_rows = 4;
 
 bool use_vector_products(const at::Tensor& x) {
