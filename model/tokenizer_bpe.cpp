@@ -29,11 +29,9 @@ std::size_t find_inner_mark(std::string_view text) {
   return text.find(space_mark, position);
 }
 
-using PieceView = std::string_view;
-
 struct MergePair {
-  PieceView left;
-  PieceView right;
+  std::string_view left;
+  std::string_view right;
 };
 
 // "a b", or ["a", "b"] in newer files.
@@ -43,7 +41,7 @@ std::optional<MergePair> merge_pair(const nlohmann::json& merge) {
     if (space == std::string::npos || text->find(' ', space + 1) != std::string::npos) {
       return std::nullopt;
     }
-    const PieceView whole(*text);
+    const std::string_view whole(*text);
     return MergePair{whole.substr(0, space), whole.substr(space + 1)};
   }
   if (!merge.is_array() || merge.size() != 2 || !merge[0].is_string() || !merge[1].is_string()) {
@@ -114,7 +112,7 @@ void Bpe::parse_merges(const JsonView& merges, const Vocabulary& vocabulary) {
     result.assign(pair->left).append(pair->right);
     std::array<TokenId, 3> ids{};
     std::size_t known = 0;
-    for (const PieceView piece : {pair->left, pair->right, PieceView(result)}) {
+    for (const std::string_view piece : {pair->left, pair->right, std::string_view(result)}) {
       const auto id = vocabulary.find(piece);
       if (!id) {
         return merges.element(i).malformed("needs the token " + in_quotes(piece) +

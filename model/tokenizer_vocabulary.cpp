@@ -41,8 +41,10 @@ bool Vocabulary::add(TokenId id, const std::string& piece, bool special, std::st
   if (const auto known = find(piece)) {
     if (*known != id) return false;
   } else {
+    if (contains(id)) return false;
     const auto [stored, inserted] = added_ids_.emplace(piece, id);
-    if (!inserted || !place(id, &stored->first)) return false;
+    if (!inserted) return false;
+    place(id, &stored->first);
   }
   Entry& entry = entries_[static_cast<std::size_t>(id)];
   entry.special = special;
