@@ -340,6 +340,11 @@ void start(Self self) {
     begin(self, *ids);
     return;
   }
+  if (!state.setting.tokenizer_handle) {
+    finish_failed(self, "the model's directory has no tokenizer.json: give the prompt as ids",
+                  true);
+    return;
+  }
   self->request(state.setting.tokenizer_handle, encode_limit,
                 EncodePrompt{std::get<std::string>(state.request.prompt)})
       .then(

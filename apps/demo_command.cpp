@@ -215,7 +215,7 @@ void register_demo(CLI::App& app, Command& chosen) {
   command->footer(
       "Examples:\n"
       "  cecollm demo\n"
-      "  cecollm demo --threshold 0.9 --prompt 'User: What is the capital of Peru?\nAssistant:'");
+      "  cecollm demo --threshold 0.9 --prompt 'User: What is the capital of Peru?'");
   command->callback([&chosen, options] {
     chosen = [options](const CommandIo& io) {
       return run(*options, io);

@@ -40,6 +40,9 @@ Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string p
 Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io) {
   const auto settings = load_edge_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
+  if (!policy_mode(settings->generation.mode)) {
+    return misused("--mode full is one process with all layers: use it with cecollm generate");
+  }
   const auto logger = node_logger("edge", settings->monitoring);
   if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
   auto node = EdgeNode::start(*settings, logger);

@@ -5,6 +5,7 @@
 
 #include "actors/handshake.hpp"
 #include "apps/node_info.hpp"
+#include "apps/tokenizer_source.hpp"
 #include "apps/version.hpp"
 #include "model/checkpoint.hpp"
 #include "model/torch_engine.hpp"
@@ -108,16 +109,15 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   }
   const auto identity = checkpoint->identity();
   if (!identity) return tl::unexpected(to_failure(identity.error()));
-  auto tokenizer = model::Tokenizer::load(settings.model.directory);
-  if (!tokenizer) return tl::unexpected(to_failure(tokenizer.error()));
-  auto shared_tokenizer = std::make_shared<const model::Tokenizer>(std::move(*tokenizer));
+  auto tokenizer = load_optional_tokenizer(settings.model.directory);
+  if (!tokenizer) return tl::unexpected(tokenizer.error());
 
   const auto* codec = model::find_row_codec(model::name_of(settings.link.row_dtype));
   model::set_compute_threads(settings.model.threads);
   auto engine = model::load_engine(*checkpoint, model::Part::edge, {settings.model.dtype, codec});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
-      new EdgeNode(std::move(*engine), std::move(shared_tokenizer),
+      new EdgeNode(std::move(*engine), std::move(*tokenizer),
                    labels_for(settings.model, checkpoint->config(), identity->whole_digest)));
   if (settings.monitoring.metrics_listen) {
     auto exporter = monitoring::Exporter::start(

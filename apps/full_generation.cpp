@@ -1,8 +1,10 @@
 #include "apps/full_generation.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "apps/tokenizer_source.hpp"
 #include "model/checkpoint.hpp"
 #include "model/reference.hpp"
 #include "model/stop_strings.hpp"
@@ -31,16 +33,19 @@ Outcome<std::vector<float>> thresholds_for(const EdgeSettings& settings,
 /// Turns the reference's tokens into a report, as a generation actor does with its own.
 class Collector {
  public:
-  Collector(const model::Tokenizer& tokenizer, std::vector<std::string> stops, bool plain,
+  /// `tokenizer` null: tokens have no text.
+  Collector(const model::Tokenizer* tokenizer, std::vector<std::string> stops, bool plain,
             const TextSink& sink)
-      : detokenizer_(tokenizer, true), stops_(std::move(stops)), plain_(plain), sink_(sink) {}
+      : stops_(std::move(stops)), plain_(plain), sink_(sink) {
+    if (tokenizer != nullptr) detokenizer_.emplace(*tokenizer, true);
+  }
 
   bool add(const model::ReferenceToken& token) {
     const auto now = Clock::now();
     if (report_.tokens.empty()) report_.time_to_first_token = now - start_;
     const auto source = source_of(token);
     report_.counts.add(source);
-    auto shown = stops_.push(detokenizer_.push(token.id));
+    auto shown = stops_.push(detokenizer_ ? detokenizer_->push(token.id) : std::string());
     stopped_ = shown.stopped;
     report_.text += shown.text;
     report_.tokens.push_back({token.id, std::move(shown.text), name_of(source), token.confidence,
@@ -51,8 +56,8 @@ class Collector {
 
   GenerationReport finish(bool ended_by_eos) {
     report_.total = Clock::now() - start_;
-    if (!stopped_) {
-      auto rest = stops_.push(detokenizer_.flush());
+    if (!stopped_ && detokenizer_) {
+      auto rest = stops_.push(detokenizer_->flush());
       report_.text += rest.text + stops_.flush();
     }
     const auto reason = stopped_       ? actors::FinishReason::stop_string
@@ -70,7 +75,7 @@ class Collector {
   }
 
   Clock::time_point start_ = Clock::now();
-  model::StreamingDetokenizer detokenizer_;
+  std::optional<model::StreamingDetokenizer> detokenizer_;
   model::StopStrings stops_;
   bool plain_;
   bool stopped_ = false;
@@ -87,8 +92,8 @@ Outcome<GenerationReport> generate_full(const EdgeSettings& settings, const Prom
   const auto& config = checkpoint->config();
   auto thresholds = thresholds_for(settings, config);
   if (!thresholds) return tl::unexpected(thresholds.error());
-  auto tokenizer = model::Tokenizer::load(settings.model.directory);
-  if (!tokenizer) return tl::unexpected(to_failure(tokenizer.error()));
+  const auto tokenizer = load_optional_tokenizer(settings.model.directory);
+  if (!tokenizer) return tl::unexpected(tokenizer.error());
 
   model::EngineOptions options{settings.model.dtype, nullptr};
   // Thresholds ask for what two nodes would give, so rows pass through the codec as theirs do.
@@ -100,14 +105,20 @@ Outcome<GenerationReport> generate_full(const EdgeSettings& settings, const Prom
   if (!engine) return tl::unexpected(to_failure(engine.error()));
 
   model::ReferenceRequest request;
-  const auto* text = std::get_if<std::string>(&prompt);
-  request.prompt = text != nullptr ? tokenizer->encode(*text, true)
-                                   : std::get<std::vector<model::TokenId>>(prompt);
+  if (const auto* text = std::get_if<std::string>(&prompt)) {
+    if (*tokenizer == nullptr) {
+      return misused(settings.model.directory.string() +
+                     " has no tokenizer.json: give the prompt with --prompt-ids");
+    }
+    request.prompt = (*tokenizer)->encode(*text, true);
+  } else {
+    request.prompt = std::get<std::vector<model::TokenId>>(prompt);
+  }
   request.max_tokens = settings.generation.max_tokens;
   request.thresholds = *thresholds;
   request.ignore_eos = settings.generation.ignore_eos;
   request.sampling = settings.generation.sampling;
-  Collector collector(*tokenizer, settings.generation.stop, thresholds->empty(), on_token);
+  Collector collector(tokenizer->get(), settings.generation.stop, thresholds->empty(), on_token);
   request.on_token = [&](const model::ReferenceToken& token) {
     return collector.add(token);
   };

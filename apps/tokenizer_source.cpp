@@ -1,5 +1,6 @@
 #include "apps/tokenizer_source.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +18,17 @@ Outcome<model::Tokenizer> load_tokenizer(const TokenizerSource& source) {
   auto tokenizer = model::Tokenizer::load(source.file.empty() ? source.directory : source.file);
   if (!tokenizer) return tl::unexpected(to_failure(tokenizer.error()));
   return *std::move(tokenizer);
+}
+
+Outcome<std::shared_ptr<const model::Tokenizer>> load_optional_tokenizer(
+    const std::filesystem::path& directory) {
+  std::error_code ignored;  // unreadable directories were refused with the checkpoint
+  if (!std::filesystem::exists(directory / "tokenizer.json", ignored)) {
+    return std::shared_ptr<const model::Tokenizer>();
+  }
+  auto tokenizer = model::Tokenizer::load(directory);
+  if (!tokenizer) return tl::unexpected(to_failure(tokenizer.error()));
+  return std::make_shared<const model::Tokenizer>(std::move(*tokenizer));
 }
 
 }  // namespace cecollm::apps

@@ -1,6 +1,8 @@
 #pragma once
 // Which tokenizer a command works with: a checkpoint's or a file.
 
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "apps/failure.hpp"
@@ -22,5 +24,10 @@ struct TokenizerSource {
 void add_tokenizer_flags(CLI::App& command, TokenizerSource& source);
 
 Outcome<model::Tokenizer> load_tokenizer(const TokenizerSource& source);
+
+/// The tokenizer in a checkpoint's directory; null where it has none, since prompts may come as
+/// ids.
+Outcome<std::shared_ptr<const model::Tokenizer>> load_optional_tokenizer(
+    const std::filesystem::path& directory);
 
 }  // namespace cecollm::apps

@@ -192,6 +192,21 @@ TEST_F(GenerateCommand, NamesAPromptThatIsTooLong) {
   EXPECT_THAT(result.err, HasSubstr("512"));
 }
 
+TEST_F(GenerateCommand, NeedsNoTokenizerForAPromptOfIds) {
+  const std::string model = std::string(CECOLLM_FIXTURES) + "/tiny/llama-mha";
+  for (const std::string mode : {"full", "standalone"}) {
+    const auto ids = tests::run_command({"generate", "--model", model, "--exit-layers", "2,4",
+                                         "--dtype", "fp32", "--mode", mode, "--max-tokens", "5",
+                                         "--ignore-eos", "--prompt-ids", "105", "--json"});
+    ASSERT_EQ(ids.exit_code, 0) << ids.err;
+    EXPECT_EQ(nlohmann::json::parse(ids.out)["tokens"].size(), 5U);
+    const auto text = tests::run_command({"generate", "--model", model, "--exit-layers", "2,4",
+                                          "--mode", mode, "--prompt", "Hello"});
+    EXPECT_EQ(text.exit_code, 2);
+    EXPECT_THAT(text.err, HasSubstr("tokenizer.json"));
+  }
+}
+
 TEST_F(GenerateCommand, WantsExactlyOnePrompt) {
   const auto none = generate({"--mode", "standalone"});
   EXPECT_EQ(none.exit_code, 2);

@@ -13,7 +13,7 @@
 namespace cecollm::apps {
 namespace {
 
-constexpr std::size_t shards = 4;
+constexpr std::size_t shards = 8;
 /// Below this distance to a tipping point, floating point may decide otherwise than the reference.
 constexpr double comparable_margin = 1e-3;
 
@@ -81,7 +81,7 @@ TEST_P(TwoProcessParity, EmitsTheReferencesTokensFromTheReferencesSources) {
     EXPECT_EQ(emitted.sources, trace["sources"].get<std::vector<std::string>>());
     ++compared;
   }
-  EXPECT_GT(compared, 50U);
+  EXPECT_GT(compared, 30U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, TwoProcessParity, ::testing::Range(std::size_t{0}, shards));

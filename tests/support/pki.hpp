@@ -16,10 +16,10 @@ struct x509_st;
 namespace cecollm::tests {
 
 struct Leaf {
-  std::string common_name;         // empty: none
-  std::vector<std::string> names;  // of the extension, as "DNS:a" or "IP:127.0.0.1"
-  std::string usage = "serverAuth,clientAuth";
-  std::chrono::seconds not_before{-60};  // from now
+  std::string common_name;                      // empty: none
+  std::vector<std::string> names;               // of the extension, as "DNS:a" or "IP:127.0.0.1"
+  std::string usage = "serverAuth,clientAuth";  // of the extended key usage
+  std::chrono::seconds not_before{-60};         // from now
   std::chrono::seconds not_after{3600};
 };
 
