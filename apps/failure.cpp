@@ -25,6 +25,7 @@ ExitCode exit_code(transport::ErrorCode code) {
     case transport::ErrorCode::insecure_refused:
     case transport::ErrorCode::address_in_use:
     case transport::ErrorCode::refused:
+    case transport::ErrorCode::bad_link:
       return ExitCode::misused;
     case transport::ErrorCode::unresolved:
     case transport::ErrorCode::unreachable:

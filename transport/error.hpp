@@ -23,6 +23,7 @@ enum class ErrorCode {
   closed,            // the other side closed the connection
   address_in_use,    // the listener's port is taken
   refused,           // the peer refused to work with us: version, model, cut, limits
+  bad_link,          // a description of an emulated link that cannot be used
 };
 
 struct Error {
