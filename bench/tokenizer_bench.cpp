@@ -23,7 +23,8 @@ const std::string& english_text() {
   static const std::string text = [] {
     std::string all;
     std::ifstream stream(CECOLLM_BENCH_TEXTS);
-    for (const auto& [kind, texts] : nlohmann::json::parse(stream).items()) {
+    const nlohmann::json document = nlohmann::json::parse(stream);
+    for (const auto& [kind, texts] : document.items()) {
       for (const auto& one : texts) all += one.get<std::string>() + "\n";
     }
     return all;
