@@ -12,29 +12,32 @@ struct Heard {
   std::vector<Deepen> deepen;
 };
 
+generation_actor::behavior_type generation_that_hears(generation_actor::pointer, Heard* heard) {
+  return {[heard](const ExitTaken& taken) { heard->taken.push_back(taken); },
+          [heard](const NoExitSure& reading) { heard->not_sure.push_back(reading); },
+          [](const CloudAnswered&) {},
+          [](const CloudFailed&) {},
+          [](const DeadlinePassed&) {},
+          [](const ComputeFailed&) {},
+          [](const CancelGeneration&) {
+          }};
+}
+
+shallow_compute_actor::behavior_type shallow_compute_that_hears(shallow_compute_actor::pointer,
+                                                                Heard* heard) {
+  return {[](const BeginSession&) {}, [](const Advance&) {},
+          [heard](const Deepen& deepen) { heard->deepen.push_back(deepen); },
+          [](const EndShallow&) {
+            return ShallowEnded{};
+          }};
+}
+
 class ExitDecisionActor : public tests::DeterministicSystem {
  protected:
   void SetUp() override {
     decisions_ = system_.spawn(exit_decision, &edge_metrics_);
-    generation_ =
-        system_.spawn([this](generation_actor::pointer) -> generation_actor::behavior_type {
-          return {[this](const ExitTaken& taken) { heard_.taken.push_back(taken); },
-                  [this](const NoExitSure& reading) { heard_.not_sure.push_back(reading); },
-                  [](const CloudAnswered&) {},
-                  [](const CloudFailed&) {},
-                  [](const DeadlinePassed&) {},
-                  [](const ComputeFailed&) {},
-                  [](const CancelGeneration&) {
-                  }};
-        });
-    shallow_ = system_.spawn(
-        [this](shallow_compute_actor::pointer) -> shallow_compute_actor::behavior_type {
-          return {[](const BeginSession&) {}, [](const Advance&) {},
-                  [this](const Deepen& deepen) { heard_.deepen.push_back(deepen); },
-                  [](const EndShallow&) {
-                    return ShallowEnded{};
-                  }};
-        });
+    generation_ = system_.spawn(generation_that_hears, &heard_);
+    shallow_ = system_.spawn(shallow_compute_that_hears, &heard_);
     caf::anon_send(decisions_, BeginDecisions{1, {{0.8F, 0.8F}}, generation_});
     run();
   }

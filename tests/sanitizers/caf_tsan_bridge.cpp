@@ -67,11 +67,13 @@ int scheduled_consume(void* actor, void* element) {
   return next(actor, element);
 }
 
-void blocking_dequeue(void** result, void* actor) __asm__("_ZN3caf14blocking_actor7dequeueEv");
-void blocking_dequeue(void** result, void* actor) {
-  static const auto next = real<void (*)(void**, void*)>("_ZN3caf14blocking_actor7dequeueEv");
-  next(result, actor);
-  if (*result != nullptr) __tsan_acquire(*result);
+int blocking_consume(void* visitor, void* element) __asm__(
+    "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE");
+int blocking_consume(void* visitor, void* element) {
+  static const auto next = real<int (*)(void*, void*)>(
+      "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE");
+  __tsan_acquire(element);
+  return next(visitor, element);
 }
 
 // --- actors: what one worker thread did for an actor is visible to the next
