@@ -77,18 +77,19 @@ caf::behavior accept_connections(ListenerBroker* self, int descriptor, AcceptPla
 }  // namespace
 
 void dial(caf::actor_system& system, const Endpoint& endpoint,
-          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner) {
+          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner,
+          std::shared_ptr<EmulatedLink> link) {
   ignore_sigpipe();
   // As an argument: CAF dereferences a null pointer for functions that take none.
   system.middleman().spawn_broker(
       [](ConnectionBroker* self, DialPlan plan) { return self->dial(std::move(plan)); },
-      DialPlan{endpoint, std::move(tls), limits, std::move(owner)});
+      DialPlan{endpoint, std::move(tls), limits, std::move(owner), std::move(link)});
 }
 
 Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,
                          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits,
                          std::size_t max_connections, OwnerFactory make_owner,
-                         RefusalHandler on_refused) {
+                         RefusalHandler on_refused, std::shared_ptr<EmulatedLink> link) {
   ignore_sigpipe();
   const auto addresses = resolve(endpoint, true);
   if (!addresses) {
@@ -106,7 +107,8 @@ Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,
   }
   Listening listening;
   listening.bound = {endpoint.host, local_port(socket->get())};
-  AcceptPlan plan{std::move(tls), limits, std::move(make_owner), std::move(on_refused)};
+  AcceptPlan plan{std::move(tls), limits, std::move(make_owner), std::move(on_refused),
+                  std::move(link)};
   listening.listener = system.middleman().spawn_broker(accept_connections, socket->release(),
                                                        std::move(plan), max_connections);
   return listening;

@@ -23,15 +23,18 @@
 #include "transport/connection_messages.hpp"
 #include "transport/endpoint.hpp"
 #include "transport/error.hpp"
+#include "transport/link_emulator.hpp"
 #include "transport/tls.hpp"
 
 namespace cecollm::transport {
 
 /// Starts connecting to `endpoint` and returns at once; never blocks a scheduler thread. `owner`
-/// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only. The system needs
+/// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only. The bytes cross
+/// the emulated `link` where one is given (its start in the system's clock). The system needs
 /// caf::io::middleman.
 void dial(caf::actor_system& system, const Endpoint& endpoint,
-          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner);
+          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner,
+          std::shared_ptr<EmulatedLink> link = {});
 
 /// Makes the owner of a connection whose handshake has succeeded. Runs on CAF's multiplexer
 /// thread: spawn an actor, no more. A null actor refuses the connection.
@@ -46,10 +49,11 @@ struct Listening {
 };
 
 /// Binds and listens. `tls` null: plain TCP, loopback only. At most `max_connections` at a time,
-/// handshakes included: further ones are closed at once.
+/// handshakes included: further ones are closed at once. All connections cross `link` where one is
+/// given, each with its whole rate.
 Result<Listening> listen(caf::actor_system& system, const Endpoint& endpoint,
                          std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits,
                          std::size_t max_connections, OwnerFactory make_owner,
-                         RefusalHandler on_refused = {});
+                         RefusalHandler on_refused = {}, std::shared_ptr<EmulatedLink> link = {});
 
 }  // namespace cecollm::transport

@@ -9,6 +9,7 @@
 #include <caf/all.hpp>
 
 #include "transport/error.hpp"
+#include "transport/link_shape.hpp"
 #include "transport/socket.hpp"
 
 namespace cecollm::transport {
@@ -56,6 +57,22 @@ struct ResumeReading {};
 struct ResumeAccepting {};
 /// From the doorman: no descriptor was left for a connection.
 struct AcceptingFailed {};
+
+/// Between the two sides of a connection in memory: bytes, how many of them were read, the end.
+struct WireBytes {
+  std::vector<char> bytes;
+};
+struct WireTaken {
+  std::uint64_t bytes = 0;
+};
+struct WireEnd {};
+/// To itself: look at what has arrived.
+struct ReadPending {};
+/// From whoever controls a network in memory.
+struct ForceLink {
+  LinkState state = LinkState::up;
+};
+struct ResetLink {};
 }  // namespace internal
 
 }  // namespace cecollm::transport
@@ -72,6 +89,12 @@ CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::Connected))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ResumeReading))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ResumeAccepting))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::AcceptingFailed))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::WireBytes))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::WireTaken))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::WireEnd))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ReadPending))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ForceLink))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ResetLink))
 CAF_END_TYPE_ID_BLOCK(cecollm_transport)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::SendFrame)
@@ -85,3 +108,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::Connected)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ResumeReading)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ResumeAccepting)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::AcceptingFailed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::WireBytes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::WireTaken)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::WireEnd)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ReadPending)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ForceLink)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ResetLink)

@@ -29,4 +29,9 @@ LinkTime LinkShape::end_of_segment(LinkTime time) const {
   return period_.count() > 0 ? round + period_ : LinkTime::max();
 }
 
+bool LinkShape::has_resets() const {
+  return std::any_of(segments_.begin(), segments_.end(),
+                     [](const LinkSegment& segment) { return segment.state == LinkState::reset; });
+}
+
 }  // namespace cecollm::transport

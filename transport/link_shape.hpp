@@ -44,6 +44,7 @@ class LinkShape {
   LinkSegment at(LinkTime time) const;
   /// When the segment at `time` ends; LinkTime::max() where it does not.
   LinkTime end_of_segment(LinkTime time) const;
+  bool has_resets() const;
 
   std::chrono::nanoseconds jitter{0};  // the round trip varies within this, up and down
   double loss = 0;                     // of packets, in [0, 1)

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "transport/secure_stream.hpp"
 
 namespace cecollm::transport {
@@ -6,6 +8,7 @@ namespace {
 
 class PlainStream : public SecureStream {
  public:
+  explicit PlainStream(std::string peer_identity) : peer_identity_(std::move(peer_identity)) {}
   Result<void> start() override {
     established_ = true;
     return {};
@@ -20,17 +23,18 @@ class PlainStream : public SecureStream {
   void close() override {}
   std::vector<char>& outgoing() override { return outgoing_; }
   bool established() const override { return established_; }
-  std::string peer_identity() const override { return established_ ? "insecure" : ""; }
+  std::string peer_identity() const override { return established_ ? peer_identity_ : ""; }
 
  private:
+  std::string peer_identity_;
   bool established_ = false;
   std::vector<char> outgoing_;
 };
 
 }  // namespace
 
-std::unique_ptr<SecureStream> make_plain_stream() {
-  return std::make_unique<PlainStream>();
+std::unique_ptr<SecureStream> make_plain_stream(std::string peer_identity) {
+  return std::make_unique<PlainStream>(std::move(peer_identity));
 }
 
 }  // namespace cecollm::transport

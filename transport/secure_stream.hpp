@@ -43,12 +43,13 @@ class SecureStream {
   /// Both sides may send.
   virtual bool established() const = 0;
 
-  /// Common name of the peer's certificate (else its first DNS name); "insecure" without TLS.
+  /// Common name of the peer's certificate (else its first DNS name); what was given to
+  /// make_plain_stream without TLS.
   /// Empty before established().
   virtual std::string peer_identity() const = 0;
 };
 
-std::unique_ptr<SecureStream> make_plain_stream();
+std::unique_ptr<SecureStream> make_plain_stream(std::string peer_identity = "insecure");
 
 /// `peer` is the name or address that the server's certificate must carry. The stream keeps
 /// `context` alive.

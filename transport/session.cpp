@@ -57,11 +57,14 @@ void Session::receive(std::span<const char> wire, TimePoint now) {
 }
 
 void Session::stream_ended(TimePoint now) {
+  stream_broke("closed the connection", now);
+}
+
+void Session::stream_broke(const std::string& why, TimePoint now) {
   if (phase_ == Phase::handshaking) {
-    end({ErrorCode::handshake_failed, peer_ + ": closed the connection during the handshake"},
-        false, now);
+    end({ErrorCode::handshake_failed, peer_ + ": " + why + " during the handshake"}, false, now);
   } else {
-    end({ErrorCode::closed, peer_ + ": closed the connection"}, false, now);
+    end({ErrorCode::closed, peer_ + ": " + why}, false, now);
   }
 }
 

@@ -52,6 +52,8 @@ class Session {
   void receive(std::span<const char> wire, TimePoint now);
   /// The peer's side of the stream has ended, or the stream broke.
   void stream_ended(TimePoint now);
+  /// The same, with what is known of it.
+  void stream_broke(const std::string& why, TimePoint now);
 
   /// Queues one frame, as encode_frame makes it. Before the handshake is done it waits.
   void send(Frame frame, TimePoint now);
