@@ -103,6 +103,26 @@ int resumable_resume(void* resumable, void* unit, std::size_t throughput) {
   return result;
 }
 
+/// What the spawner prepared is visible to the thread that starts the actor.
+using Launch = void (*)(void*, void*, bool, bool);
+
+void scheduled_launch(void* actor, void* unit, bool lazy,
+                      bool hide) __asm__("_ZN3caf15scheduled_actor6launchEPNS_14execution_unitEbb");
+void scheduled_launch(void* actor, void* unit, bool lazy, bool hide) {
+  static const auto next = real<Launch>("_ZN3caf15scheduled_actor6launchEPNS_14execution_unitEbb");
+  __tsan_release(actor);
+  next(actor, unit, lazy, hide);
+}
+
+void broker_launch(void* actor, void* unit, bool lazy,
+                   bool hide) __asm__("_ZN3caf2io15abstract_broker6launchEPNS_14execution_unitEbb");
+void broker_launch(void* actor, void* unit, bool lazy, bool hide) {
+  static const auto next =
+      real<Launch>("_ZN3caf2io15abstract_broker6launchEPNS_14execution_unitEbb");
+  __tsan_release(actor);
+  next(actor, unit, lazy, hide);
+}
+
 // --- references: whoever drops the last one sees what all others did
 
 void release_reference(const void* counted) __asm__("_ZNK3caf11ref_counted5derefEv");
