@@ -545,6 +545,73 @@ TEST_F(Connections, ServeManyAtOnce) {
   }
 }
 
+std::shared_ptr<EmulatedLink> link_of(caf::actor_system& system, const char* spec) {
+  return std::make_shared<EmulatedLink>(*parse_link_spec(spec), system.clock().now());
+}
+
+TEST_F(Connections, CrossAnEmulatedLinkBelowTls) {
+  start(pki.server());
+  const auto begun = std::chrono::steady_clock::now();
+  dial(system, bound, pki.client(), client_limits, client.actor(),
+       link_of(system, "rtt=60ms,up=8mbit,down=80mbit"));
+  ASSERT_TRUE(client.up());
+  ASSERT_TRUE(server.up());
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 150ms);  // TCP, TLS, and half a round trip
+
+  const auto asked = std::chrono::steady_clock::now();
+  client.send("ask");
+  EXPECT_EQ(server.frame(), "ask");
+  server.send("answer");
+  EXPECT_EQ(client.frame(), "answer");
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, 60ms);
+
+  const auto uploaded = std::chrono::steady_clock::now();
+  const std::string large(400'000, 'x');
+  client.send(large);
+  EXPECT_EQ(server.frame(), large);
+  EXPECT_GE(std::chrono::steady_clock::now() - uploaded, 400ms);  // at 1 MB/s
+  client.send("last");
+  client.close();
+  EXPECT_EQ(server.frame(), "last");
+  EXPECT_TRUE(server.down());
+}
+
+TEST_F(Connections, CrossAnEmulatedLinkOnTheServersSide) {
+  auto listening = listen(
+      system, {"127.0.0.1", 0}, pki.server(), server_limits, 10,
+      [owner = server.actor()] { return owner; }, {}, link_of(system, "rtt=60ms,down=8mbit"));
+  ASSERT_TRUE(listening);
+  listener = listening->listener;
+  bound = listening->bound;
+  connect(pki.client());
+  ASSERT_TRUE(client.up());
+  ASSERT_TRUE(server.up());
+  const auto begun = std::chrono::steady_clock::now();
+  server.send(std::string(400'000, 'x'));
+  EXPECT_EQ(client.frame()->size(), 400'000U);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 400ms);
+}
+
+TEST_F(Connections, EndWhenTheirEmulatedLinkResets) {
+  auto shape = parse_link_trace(
+      "time_s,rtt_ms,mbit_up,mbit_down,state\n0,1,100,100,up\n0.5,1,100,100,reset\n", "trace");
+  ASSERT_TRUE(shape);
+  start(pki.server());
+  const auto doomed = std::make_shared<EmulatedLink>(*shape, system.clock().now());
+  dial(system, bound, pki.client(), client_limits, client.actor(), doomed);
+  ASSERT_TRUE(client.up());
+  ASSERT_TRUE(server.up());
+  const auto down = client.down();
+  ASSERT_TRUE(down);
+  EXPECT_EQ(down->code, ErrorCode::closed);
+  EXPECT_THAT(down->message, HasSubstr("emulated link was reset"));
+  EXPECT_TRUE(server.down());
+  dial(system, bound, pki.client(), client_limits, client.actor(), doomed);
+  const auto refused = client.down();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, ErrorCode::unreachable);
+}
+
 /// Uses up every descriptor there is, as long as it lives.
 class NoDescriptors {
  public:
