@@ -16,6 +16,9 @@ namespace cecollm::transport {
 
 namespace {
 
+constexpr std::size_t record_bytes = 16384;  // of clear bytes, at most
+constexpr std::size_t record_overhead = 22;  // header, content type, authentication tag
+
 /// What OpenSSL reads from and writes to in place of a socket.
 struct Wire {
   std::span<const char> incoming;
@@ -132,6 +135,8 @@ class TlsStream : public SecureStream {
   }
 
   Result<void> send(std::span<const char> clear) override {
+    const auto records = clear.size() / record_bytes + 1;
+    wire_.outgoing.reserve(wire_.outgoing.size() + clear.size() + records * record_overhead);
     while (!clear.empty()) {
       ERR_clear_error();
       std::size_t taken = 0;
@@ -175,7 +180,7 @@ class TlsStream : public SecureStream {
         return shaken;
       }
     }
-    std::array<char, 16384> clear;  // one TLS record
+    std::array<char, record_bytes> clear;
     while (true) {
       ERR_clear_error();
       std::size_t size = 0;
