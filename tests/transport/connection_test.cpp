@@ -1,20 +1,15 @@
+// What connections do over real sockets when all goes well.
+
 #include "transport/connection.hpp"
 
-#include <ctime>
-#include <filesystem>
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/sslerr.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "tests/support/raw_socket.hpp"
 #include "tests/transport/connections_fixture.hpp"
 
 namespace cecollm::transport {
@@ -23,9 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using tests::ConnectionOwner;
-using tests::Pki;
-using tests::RawListener;
-using tests::RawSocket;
 
 class Connections : public tests::ConnectionsFixture {};
 
@@ -112,277 +104,6 @@ TEST_F(Connections, TellTheirOwnerWhenTheirActorIsKilled) {
   EXPECT_TRUE(server.down());
 }
 
-TEST_F(Connections, RefuseAServerThatIsNotTheOneAskedFor) {
-  start(*TlsContext::load(TlsRole::server, pki.issue({"cloud", {"DNS:localhost"}, "serverAuth"})));
-  connect(pki.client());  // to 127.0.0.1, which the certificate does not name
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::handshake_failed);
-  EXPECT_THAT(down->message, HasSubstr("IP address mismatch"));
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->code, ErrorCode::handshake_failed);
-}
-
-TEST_F(Connections, RefuseAClientOfAnotherAuthority) {
-  Pki foreign("another CA");
-  auto files = foreign.issue({"intruder", {}, "clientAuth"});
-  files.authority = pki.authority();
-  start(pki.server());
-  connect(*TlsContext::load(TlsRole::client, files));
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::handshake_failed);
-  EXPECT_THAT(down->message, HasSubstr("unknown ca"));
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->code, ErrorCode::handshake_failed);
-  EXPECT_FALSE(server.next<ConnectionUp>(0ms)) << "an owner was bothered";
-}
-
-TEST_F(Connections, TellAClientOfItsRefusalEvenWhenItHasAlreadySent) {
-  // TLS 1.3: the client may send before the server has judged it. What it sent must not make the
-  // server's last words disappear in a reset.
-  Pki foreign("another CA");
-  auto files = foreign.issue({"intruder", {}, "clientAuth"});
-  files.authority = pki.authority();
-  start(pki.server());
-  for (int i = 0; i < 10; ++i) {
-    connect(*TlsContext::load(TlsRole::client, files));
-    if (client.up()) {
-      client.send(std::string(200'000, 'x'));
-    }
-    const auto down = client.down();
-    ASSERT_TRUE(down);
-    EXPECT_EQ(down->code, ErrorCode::handshake_failed) << down->message;
-  }
-}
-
-TEST_F(Connections, RefuseAnExpiredClient) {
-  start(pki.server());
-  connect(
-      *TlsContext::load(TlsRole::client, pki.issue({"edge", {}, "clientAuth", -7200s, -3600s})));
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::handshake_failed);
-  EXPECT_THAT(down->message, HasSubstr("certificate expired"));
-}
-
-TEST_F(Connections, RefuseAClientWithoutACertificate) {
-  start(pki.server());
-  RawSocket peer;
-  peer.connect(bound.port);
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
-                                                                  SSL_CTX_free);
-  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
-  SSL_set_fd(ssl.get(), peer.get());
-  EXPECT_EQ(SSL_connect(ssl.get()), 1);  // TLS 1.3: the refusal comes later
-  char byte = 0;
-  EXPECT_LE(SSL_read(ssl.get(), &byte, 1), 0);
-  EXPECT_EQ(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED);
-  ERR_clear_error();
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->code, ErrorCode::handshake_failed);
-  EXPECT_THAT(refused->message, HasSubstr("peer did not return a certificate"));
-  EXPECT_FALSE(server.next<ConnectionUp>(0ms));
-}
-
-TEST_F(Connections, RefuseTlsBelow13) {
-  start(pki.server());
-  RawSocket peer;
-  peer.connect(bound.port);
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
-                                                                  SSL_CTX_free);
-  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
-  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
-  SSL_set_fd(ssl.get(), peer.get());
-  EXPECT_NE(SSL_connect(ssl.get()), 1);
-  ERR_clear_error();
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_THAT(refused->message, HasSubstr("unsupported protocol"));
-}
-
-TEST_F(Connections, RefusePeersThatDoNotSpeakTls) {
-  start(pki.server());
-  for (const std::string_view bytes :
-       {std::string_view("\0\0\0\5hello", 9), std::string_view("GET / HTTP/1.1\r\n\r\n"),
-        std::string_view("\xff\xff\xff\xff\xff\xff\xff\xff")}) {
-    RawSocket peer;
-    peer.connect(bound.port);
-    ASSERT_TRUE(peer.send(bytes));
-    EXPECT_TRUE(peer.read_to_end());
-    const auto refused = refusals.next();
-    ASSERT_TRUE(refused);
-    EXPECT_EQ(refused->code, ErrorCode::handshake_failed);
-  }
-  EXPECT_FALSE(server.next<ConnectionUp>(0ms));
-}
-
-TEST_F(Connections, RefuseAServerThatDoesNotSpeakTls) {
-  RawListener raw;
-  bound = {"127.0.0.1", raw.port()};
-  connect(pki.client());
-  auto peer = raw.accept();
-  ASSERT_TRUE(peer.send("220 mail.example ESMTP\r\n"));
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::handshake_failed);
-  EXPECT_TRUE(peer.read_to_end());
-}
-
-TEST_F(Connections, DropPeersThatConnectAndSayNothing) {
-  server_limits.connect_timeout = 200ms;
-  start(pki.server());
-  RawSocket peer;
-  peer.connect(bound.port);
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->code, ErrorCode::timed_out);
-  EXPECT_TRUE(peer.read_to_end());
-}
-
-TEST_F(Connections, GiveUpOnAServerThatConnectsAndSaysNothing) {
-  client_limits.connect_timeout = 200ms;
-  RawListener raw;
-  bound = {"127.0.0.1", raw.port()};
-  connect(pki.client());
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::timed_out);
-}
-
-TEST_F(Connections, GiveUpOnAnAddressThatDoesNotAnswer) {
-  client_limits.connect_timeout = 200ms;
-  RawListener full(0);  // its backlog holds one, further SYNs are dropped
-  RawSocket first;
-  first.connect(full.port());
-  bound = {"127.0.0.1", full.port()};
-  connect(pki.client());
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::timed_out);
-}
-
-TEST_F(Connections, CancelAConnectWhoseOwnerDies) {
-  client_limits.connect_timeout = 10min;  // far beyond this test's limit
-  RawListener full(0);
-  RawSocket first;
-  first.connect(full.port());
-  {
-    ConnectionOwner mortal(system);
-    dial(system, {"127.0.0.1", full.port()}, pki.client(), client_limits, mortal.actor());
-  }
-  // The system ends only when the connection's actor has ended.
-}
-
-TEST_F(Connections, SayThatNobodyListens) {
-  {
-    RawListener gone;
-    bound = {"127.0.0.1", gone.port()};
-  }
-  connect(pki.client());
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::unreachable);
-  EXPECT_THAT(down->message, HasSubstr("Connection refused"));
-}
-
-TEST_F(Connections, SayThatANameHasNoAddress) {
-  bound = {"no..such..name", 7070};  // no query leaves the machine for it
-  connect(pki.client());
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::unresolved);
-  EXPECT_THAT(down->message, HasSubstr("no..such..name"));
-}
-
-TEST_F(Connections, RefuseToDialOtherMachinesWithoutTls) {
-  for (const char* host : {"192.0.2.1", "cloud.example"}) {
-    bound = {host, 7070};
-    connect(nullptr);
-    const auto down = client.down();
-    ASSERT_TRUE(down);
-    EXPECT_EQ(down->code, ErrorCode::insecure_refused);
-  }
-}
-
-TEST_F(Connections, RefuseToListenForOtherMachinesWithoutTls) {
-  for (const char* host : {"0.0.0.0", "::"}) {
-    const auto listening =
-        listen(system, {host, 0}, nullptr, server_limits, 1, [] { return caf::actor(); });
-    ASSERT_FALSE(listening);
-    EXPECT_EQ(listening.error().code, ErrorCode::insecure_refused);
-  }
-}
-
-TEST_F(Connections, SayWhyTheyCannotListen) {
-  start(pki.server());
-  auto again = listen(system, bound, pki.server(), server_limits, 1, [] { return caf::actor(); });
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, ErrorCode::address_in_use);
-  auto elsewhere =
-      listen(system, {"192.0.2.1", 0}, pki.server(), server_limits, 1, [] { return caf::actor(); });
-  ASSERT_FALSE(elsewhere);
-  EXPECT_EQ(elsewhere.error().code, ErrorCode::bad_address);
-  EXPECT_THAT(elsewhere.error().message, HasSubstr("192.0.2.1"));
-}
-
-TEST_F(Connections, EndOnAFrameAboveTheBound) {
-  server_limits.max_frame_bytes = 1000;
-  start(nullptr);
-  for (const std::string_view prefix :
-       {std::string_view("\xff\xff\xff\xff"), std::string_view("\0\0\x03\xe9", 4)}) {
-    RawSocket peer;
-    peer.connect(bound.port);
-    ASSERT_TRUE(server.up());
-    ASSERT_TRUE(peer.send(prefix));
-    const auto down = server.down();
-    ASSERT_TRUE(down);
-    EXPECT_EQ(down->code, ErrorCode::frame_too_large);
-    EXPECT_TRUE(peer.read_to_end());
-  }
-}
-
-TEST_F(Connections, EndWhenThePeerIsSilent) {
-  server_limits.silence_limit = 200ms;
-  start(nullptr);
-  RawSocket peer;
-  peer.connect(bound.port);
-  ASSERT_TRUE(server.up());
-  const auto down = server.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::peer_silent);
-  EXPECT_TRUE(peer.read_to_end());
-}
-
-TEST_F(Connections, EndWhenThePeerDoesNotReadAndLeaveTheOthersAlone) {
-  server_limits.max_queued_bytes = 4U << 20U;
-  start(nullptr);
-  RawSocket slow;
-  slow.shrink_receive_buffer();
-  slow.connect(bound.port);
-  ASSERT_TRUE(server.up());
-  const auto to_slow = server.connection();
-  connect(nullptr);
-  ASSERT_TRUE(client.up());
-  ASSERT_TRUE(server.up());
-
-  const auto frame = tests::shared_frame(std::string(1U << 20U, 'x'));
-  for (int i = 0; i < 16; ++i) {  // more than the kernel and the queue hold together
-    caf::anon_send(to_slow, SendFrame{frame});
-  }
-  server.send("still here");
-  EXPECT_EQ(client.frame(), "still here");
-  const auto down = server.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::queue_full);
-  EXPECT_TRUE(slow.read_to_end());
-  client.send("so am I");
-  EXPECT_EQ(server.frame(), "so am I");
-}
-
 TEST_F(Connections, SayWhenTheQueueHasDrained) {
   client_limits.max_queued_bytes = 8U << 20U;
   start_and_connect();
@@ -445,40 +166,6 @@ TEST_F(Connections, ReadNoMoreThanTheirOwnerTakes) {
   caf::anon_send_exit(hoarder, caf::exit_reason::user_shutdown);
 }
 
-TEST_F(Connections, StayBelowTheirMaximumNumber) {
-  start(pki.server(), "127.0.0.1", 1);
-  connect(pki.client());
-  ASSERT_TRUE(client.up());
-  ASSERT_TRUE(server.up());
-  ConnectionOwner second(system);
-  dial(system, bound, pki.client(), client_limits, second.actor());
-  const auto down = second.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::handshake_failed);
-  const auto refused = refusals.next();
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->code, ErrorCode::refused);
-  EXPECT_THAT(refused->message, HasSubstr("already 1 connections"));
-
-  client.send("undisturbed");
-  EXPECT_EQ(server.frame(), "undisturbed");
-  // A place that becomes free is given away again.
-  caf::scoped_actor self(system);
-  self->monitor(server.connection());
-  client.close();
-  ASSERT_TRUE(client.down());
-  server.forget();
-  self->receive([](caf::down_msg&) {}, caf::after(ConnectionOwner::patience) >> [] { FAIL(); });
-  for (int attempt = 0; attempt < 100; ++attempt) {  // the listener hears of it a moment later
-    connect(pki.client());
-    if (client.next<ConnectionUp>(500ms)) {
-      return;
-    }
-    ASSERT_TRUE(client.down());
-  }
-  FAIL() << "the place stayed taken";
-}
-
 TEST_F(Connections, GoOnWhenTheirListenerIsStopped) {
   start_and_connect();
   caf::scoped_actor self(system);
@@ -492,19 +179,6 @@ TEST_F(Connections, GoOnWhenTheirListenerIsStopped) {
   const auto down = late.down();
   ASSERT_TRUE(down);
   EXPECT_TRUE(down->code == ErrorCode::unreachable || down->code == ErrorCode::handshake_failed);
-}
-
-TEST_F(Connections, RefuseWhomTheFactoryGivesNoOwner) {
-  auto listening = listen(system, {"127.0.0.1", 0}, pki.server(), server_limits, 10,
-                          [] { return caf::actor(); });
-  ASSERT_TRUE(listening);
-  listener = listening->listener;
-  bound = listening->bound;
-  connect(pki.client());
-  EXPECT_TRUE(client.up());
-  const auto down = client.down();
-  ASSERT_TRUE(down);
-  EXPECT_EQ(down->code, ErrorCode::closed);
 }
 
 TEST_F(Connections, ServeManyAtOnce) {
@@ -610,92 +284,6 @@ TEST_F(Connections, EndWhenTheirEmulatedLinkResets) {
   const auto refused = client.down();
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->code, ErrorCode::unreachable);
-}
-
-/// Uses up every descriptor there is, as long as it lives.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    auto low = before_;
-    low.rlim_cur = 256;
-    ::setrlimit(RLIMIT_NOFILE, &low);
-    for (int copy = ::dup(0); copy >= 0; copy = ::dup(0)) {
-      copies_.push_back(copy);
-    }
-  }
-  ~NoDescriptors() {
-    for (const int copy : copies_) {
-      ::close(copy);
-    }
-    ::setrlimit(RLIMIT_NOFILE, &before_);
-  }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-
- private:
-  rlimit before_{};
-  std::vector<int> copies_;
-};
-
-TEST_F(Connections, SurviveTheLackOfDescriptorsWithoutSpinning) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer itself needs descriptors to check objects";
-#endif
-  start(nullptr);
-  RawSocket peer;
-  {
-    const NoDescriptors none;
-    const auto busy_before = std::clock();
-    peer.connect(bound.port);  // the kernel takes it; nobody can accept it
-    EXPECT_FALSE(server.next<ConnectionUp>(500ms));
-    const auto busy = 1000 * (std::clock() - busy_before) / CLOCKS_PER_SEC;
-    EXPECT_LT(busy, 200) << "milliseconds of processor time in half a second of waiting";
-  }
-  ASSERT_TRUE(server.up()) << "accepting did not resume";
-  ASSERT_TRUE(peer.send(std::string_view("\0\0\0\5hello", 9)));
-  EXPECT_EQ(server.frame(), "hello");
-}
-
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    ++count;
-  }
-  return count;
-}
-
-TEST(ConnectionDescriptors, AreAllReturned) {
-  const auto before = open_descriptors();
-  {
-    tests::TransportConfig config;
-    caf::actor_system system(config);
-    Pki pki;
-    Pki foreign("another CA");
-    ConnectionLimits limits;
-    limits.connect_timeout = 300ms;
-    ConnectionOwner server(system);
-    auto listening = listen(system, {"127.0.0.1", 0}, pki.server(), limits, 10,
-                            [owner = server.actor()] { return owner; });
-    ASSERT_TRUE(listening);
-    for (int i = 0; i < 5; ++i) {
-      ConnectionOwner good(system);
-      dial(system, listening->bound, pki.client(), limits, good.actor());
-      ASSERT_TRUE(good.up());
-      ConnectionOwner bad(system);
-      dial(system, listening->bound, foreign.client(), limits, bad.actor());
-      EXPECT_TRUE(bad.down());
-      ConnectionOwner refused(system);
-      dial(system, {"127.0.0.1", 1}, pki.client(), limits, refused.actor());
-      EXPECT_TRUE(refused.down());
-      RawSocket mute;
-      mute.connect(listening->bound.port);
-      EXPECT_TRUE(mute.read_to_end());
-    }
-    EXPECT_GT(open_descriptors(), before);
-    caf::anon_send_exit(listening->listener, caf::exit_reason::user_shutdown);
-  }
-  EXPECT_EQ(open_descriptors(), before);
 }
 
 }  // namespace

@@ -19,10 +19,12 @@ using ::testing::ElementsAre;
 
 const std::filesystem::path shipped = CECOLLM_SOURCE_DIR "/bench/traces";
 
-std::map<std::string, std::string> files_in(const std::filesystem::path& directory) {
+std::map<std::string, std::string> traces_in(const std::filesystem::path& directory) {
   std::map<std::string, std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    files[entry.path().filename()] = tests::read_whole_file(entry.path());
+    if (entry.path().extension() == ".csv") {
+      files[entry.path().filename()] = tests::read_whole_file(entry.path());
+    }
   }
   return files;
 }
@@ -32,9 +34,9 @@ TEST(Traces, AreWhatTheirScriptWrites) {
   const auto command =
       "sh '" CECOLLM_SOURCE_DIR "/scripts/make-traces.sh' '" + directory.path().string() + "'";
   ASSERT_EQ(std::system(command.c_str()), 0);
-  const auto fresh = files_in(directory.path());
+  const auto fresh = traces_in(directory.path());
   EXPECT_EQ(fresh.size(), 5U);
-  EXPECT_EQ(files_in(shipped), fresh);
+  EXPECT_EQ(traces_in(shipped), fresh);
 }
 
 /// How long a trace is in each state, of `length`.
