@@ -1,7 +1,9 @@
 #include "transport/session.hpp"
 
 #include <optional>
+#include <random>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -366,6 +368,36 @@ TEST_F(Sessions, TellThePeerWhyTheyRefuseItBeforeTheyEnd) {
   now += limits.close_timeout;
   a->session.tick(now);
   EXPECT_TRUE(a->session.finished());
+}
+
+TEST_F(Sessions, SurviveRandomBytes) {
+  std::mt19937_64 random(4);
+  const auto tls = pki.server();
+  int ended = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const bool plain = round % 3 > 0;
+    auto stream = plain ? make_plain_stream() : make_tls_server(tls);
+    ASSERT_TRUE(stream);
+    limits.max_frame_bytes = 1U << (random() % 24);
+    Side side(std::move(*stream), limits, "a stranger", now);
+    side.session.start(now);
+    side.note();
+    for (auto pieces = random() % 20; pieces > 0; --pieces) {
+      std::vector<char> bytes(random() % 200);
+      for (auto& byte : bytes) {
+        // Mostly small values, so that some of it looks like lengths.
+        byte = static_cast<char>(random() % 4 == 0 ? random() : random() % 3);
+      }
+      side.session.receive(bytes, now);
+      side.session.take_output();
+      side.note();
+      ASSERT_LE(side.session.queued_bytes(), 4096U);
+    }
+    ended += side.down.has_value();
+    EXPECT_EQ(side.ups, plain ? 1 : 0);
+  }
+  EXPECT_GT(ended, 500);
+  EXPECT_LT(ended, 2900);
 }
 
 TEST_F(Sessions, IgnoreEmptyFrames) {
