@@ -126,8 +126,7 @@ struct FromCloud {
 
 void frame_arrived(Self self, const transport::FrameArrived& frame) {
   if (!self->state.connection) return;  // a late frame of a connection that was given up
-  constexpr std::size_t prefix_bytes = 4;
-  const auto frame_bytes = frame.envelope.size() + prefix_bytes;
+  const auto frame_bytes = frame.envelope.size() + transport::frame_prefix_bytes;
   self->state.setting.metrics->received_bytes.Increment(static_cast<double>(frame_bytes));
   const auto message = transport::decode_envelope(frame.envelope);
   if (!message) {

@@ -38,6 +38,10 @@ void child_down(Self self, const caf::down_msg& down) {
 cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting setting) {
   auto& state = self->state;
   state.setting = std::move(setting);
+  state.setting.compute.metrics = state.setting.metrics;
+  state.setting.store.metrics = state.setting.metrics;
+  state.setting.peer.metrics = state.setting.metrics;
+  state.setting.peer.logger = state.setting.logger;
   state.compute =
       state.setting.detached
           ? self->spawn<child_options + caf::detached>(deep_compute, state.setting.compute)

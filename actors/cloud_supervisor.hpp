@@ -11,15 +11,17 @@
 
 namespace cecollm::actors {
 
+/// The supervisor fills in what its children share: metrics, logger, the peers' store.
 struct CloudSetting {
   DeepComputeSetting compute;
   ContextStoreSetting store;
-  PeerSetting peer;  // its store is filled in by the supervisor
+  PeerSetting peer;
   /// Starts to listen; every connection gets its owner from the factory. Tests listen in memory.
   std::function<transport::Result<transport::Listening>(transport::OwnerFactory)> listen;
   std::chrono::milliseconds farewell{2000};  // for the edges to take leave
   /// Own thread for the actor that computes; off only in tests that own the scheduler.
   bool detached = true;
+  monitoring::CloudMetrics* metrics = nullptr;  // not null; outlives the actors
   monitoring::Logger logger;
 };
 

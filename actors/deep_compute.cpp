@@ -1,6 +1,5 @@
 #include "actors/deep_compute.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <span>
 #include <utility>
@@ -17,10 +16,6 @@ using transport::FaultCode;
 
 std::uint32_t micros(caf::actor_clock::duration_type duration) {
   return static_cast<std::uint32_t>(duration_cast<microseconds>(duration).count());
-}
-
-double seconds(caf::actor_clock::duration_type duration) {
-  return std::chrono::duration<double>(duration).count();
 }
 
 /// Work arrives from the context store, and reports go back to it.
@@ -131,12 +126,8 @@ void answer(Self self, const DeepAsk& work) {
   metrics.asks[monitoring::CloudAskOutcome::answered].Increment();
   metrics.tokens.Increment();
   metrics.batch_size.Observe(1);
-  metrics.step_time.Observe(seconds(computed));
-  metrics.queue_time.Observe(seconds(queued));
-}
-
-bool is_end_of_text(const model::ModelConfig& config, model::TokenId token) {
-  return std::find(config.eos.begin(), config.eos.end(), token) != config.eos.end();
+  metrics.step_time.Observe(monitoring::seconds(computed));
+  metrics.queue_time.Observe(monitoring::seconds(queued));
 }
 
 void end_stream(Self self, ContextKey key, const context_store_actor& store) {
@@ -172,9 +163,10 @@ void stream_token(Self self, ContextKey key, std::vector<model::TokenId> ids, bo
   token.index = stream.produced++;
   set_reading(token, reading);
   token.compute_us = micros(self->clock().now() - begun);
-  token.last = stream.produced >= stream.request.max_tokens ||
-               session.length() + 1 >= engine.config().max_positions ||
-               (!stream.request.ignore_eos && is_end_of_text(engine.config(), reading.token));
+  token.last =
+      stream.produced >= stream.request.max_tokens ||
+      session.length() + 1 >= engine.config().max_positions ||
+      (!stream.request.ignore_eos && model::is_end_of_text(engine.config().eos, reading.token));
   self->state.setting.metrics->tokens.Increment();
   stream.last = reading.token;
   const bool last = token.last;

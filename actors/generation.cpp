@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "actors/generation_metrics.hpp"
+
 namespace cecollm::actors {
 namespace {
 
@@ -97,55 +99,6 @@ void begin(Self self, std::vector<model::TokenId> ids) {
   begin_local(self);
 }
 
-bool is_end_of_text(const GenerationState& state, model::TokenId token) {
-  for (const auto eos : state.setting.eos) {
-    if (token == eos) return true;
-  }
-  return false;
-}
-
-double seconds(caf::actor_clock::duration_type duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
-void count_token(const GenerationState& state, const policy::Source& source,
-                 caf::actor_clock::time_point now) {
-  const auto& metrics = *state.setting.metrics;
-  if (state.output.empty()) {
-    metrics.time_to_first_token.Observe(seconds(now - state.started));
-  } else {
-    metrics.inter_token.Observe(seconds(now - state.last_token));
-  }
-  switch (source.kind) {
-    case policy::Source::Kind::exit:
-      metrics.exit_tokens[source.exit].Increment();
-      break;
-    case policy::Source::Kind::cloud:
-      metrics.cloud_tokens.Increment();
-      break;
-    case policy::Source::Kind::fallback:
-      metrics.fallback_tokens.Increment();
-      break;
-    case policy::Source::Kind::full:
-      break;  // one process: there is no edge to count for
-  }
-}
-
-monitoring::GenerationOutcome outcome_of(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::end_of_text:
-    case FinishReason::stop_string:
-      return monitoring::GenerationOutcome::stop;
-    case FinishReason::length:
-      return monitoring::GenerationOutcome::length;
-    case FinishReason::cancelled:
-      return monitoring::GenerationOutcome::cancelled;
-    case FinishReason::failed:
-      break;
-  }
-  return monitoring::GenerationOutcome::failed;
-}
-
 /// Emits one token; ends the generation or starts the next position.
 void emit(Self self, const model::Reading& reading, policy::Source source, bool last_on_cloud) {
   auto& state = self->state;
@@ -159,8 +112,13 @@ void emit(Self self, const model::Reading& reading, policy::Source source, bool 
   event.logprob = reading.logprob;
   event.top = reading.top;
 
-  if (state.output.empty()) state.result.time_to_first_token = now - state.started;
-  count_token(state, source, now);
+  count_token(*state.setting.metrics, source);
+  if (state.output.empty()) {
+    state.result.time_to_first_token = now - state.started;
+    state.setting.metrics->time_to_first_token.Observe(monitoring::seconds(now - state.started));
+  } else {
+    state.setting.metrics->inter_token.Observe(monitoring::seconds(now - state.last_token));
+  }
   state.last_token = now;
   state.output.push_back(reading.token);
   state.result.counts.add(source);
@@ -173,7 +131,7 @@ void emit(Self self, const model::Reading& reading, policy::Source source, bool 
   }
   caf::anon_send(state.client, std::move(event));
 
-  if (is_end_of_text(state, reading.token) && !state.request.ignore_eos) {
+  if (model::is_end_of_text(state.setting.eos, reading.token) && !state.request.ignore_eos) {
     finish(self, FinishReason::end_of_text);
   } else if (stopped) {
     finish(self, FinishReason::stop_string);
@@ -230,7 +188,7 @@ void cloud_answered(Self self, const CloudAnswered& answer) {
   const auto wait = self->clock().now() - state.waiting->asked;
   state.result.cloud_wait += wait;
   state.setting.metrics->asks[monitoring::AskOutcome::answered].Increment();
-  state.setting.metrics->cloud_wait.Observe(seconds(wait));
+  state.setting.metrics->cloud_wait.Observe(monitoring::seconds(wait));
   state.cloud_positions = answer.position;
   state.waiting.reset();
   emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false);
@@ -273,12 +231,7 @@ void say_goodbye(Self self) {
     result.compute.cloud_layer_rows =
         state.cloud_positions * (state.setting.num_layers - state.setting.cut);
   }
-  const auto& metrics = *state.setting.metrics;
-  metrics.generations[outcome_of(result.reason)].Increment();
-  metrics.generations_active.Decrement();
-  metrics.generation_time.Observe(seconds(result.total));
-  metrics.prompt_tokens.Increment(static_cast<double>(result.prompt_tokens));
-  metrics.clamped_values.Increment(static_cast<double>(result.upload.values_clamped));
+  count_generation(*state.setting.metrics, result);
   caf::anon_send(state.client, result);
   self->quit();
 }
@@ -292,9 +245,7 @@ void close_upload(Self self, bool flush) {
   self->request(state.setting.link, farewell_limit, CloseUpload{state.setting.id, flush})
       .then(
           [self](const UploadStats& stats) {
-            const auto clamped = self->state.result.upload.values_clamped;
             self->state.result.upload = stats;
-            self->state.result.upload.values_clamped = clamped;
             say_goodbye(self);
           },
           [self](const caf::error&) {
@@ -325,7 +276,7 @@ void finish(Self self, FinishReason reason) {
       .then(
           [self, flush](const ShallowEnded& ended) {
             self->state.result.compute.edge_layer_rows = ended.edge_layer_rows;
-            self->state.result.upload.values_clamped = ended.values_clamped;
+            self->state.result.values_clamped = ended.values_clamped;
             close_upload(self, flush);
           },
           [self, flush](const caf::error&) {

@@ -62,7 +62,6 @@ struct UploadStats {
   std::uint64_t rows_up = 0;  // each row counted once
   std::uint64_t row_payload_bytes = 0;
   std::uint64_t rows_resent = 0;
-  std::uint64_t values_clamped = 0;
 };
 
 /// Layer·row products, the measure of where the computing happened.
@@ -91,7 +90,8 @@ struct GenerationFinished {
   std::chrono::nanoseconds cloud_wait{0};  // sum over asks
   UploadStats upload;
   ComputeStats compute;
-  std::string warning;  // the cloud was unreachable, say
+  std::uint64_t values_clamped = 0;  // of rows, to the codec's range
+  std::string warning;               // the cloud was unreachable, say
 };
 
 }  // namespace cecollm::actors

@@ -1,6 +1,5 @@
 #include "actors/network_probe.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace cecollm::actors {
@@ -9,10 +8,6 @@ namespace {
 using Self = network_probe_actor::stateful_pointer<NetworkProbeState>;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
-
-double seconds(policy::Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
 
 LinkReport report_of(const NetworkProbeState& state) {
   LinkReport report;
@@ -36,7 +31,8 @@ void resolve(NetworkProbeState& state) {
 void show(const NetworkProbeState& state) {
   const auto& metrics = *state.setting.metrics;
   metrics.link_connected.Set(state.estimate.connected() ? 1 : 0);
-  if (const auto rtt = state.estimate.round_trip().smoothed()) metrics.link_rtt.Set(seconds(*rtt));
+  if (const auto rtt = state.estimate.round_trip().smoothed())
+    metrics.link_rtt.Set(monitoring::seconds(*rtt));
   if (const auto rate = state.estimate.goodput().bytes_per_second())
     metrics.link_goodput.Set(*rate);
 }

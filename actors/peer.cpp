@@ -11,7 +11,6 @@ using Self = peer_actor::stateful_pointer<PeerState>;
 using Phase = PeerState::Phase;
 
 constexpr std::chrono::seconds attach_limit{30};
-constexpr std::size_t prefix_bytes = 4;
 
 void send(Self self, const transport::Message& message) {
   if (!self->state.connection) return;
@@ -157,7 +156,7 @@ peer_actor::behavior_type peer(Self self, PeerSetting setting) {
       [self](const transport::FrameArrived& frame) {
         if (self->state.phase == Phase::closing) return;
         self->state.setting.metrics->received_bytes.Increment(
-            static_cast<double>(frame.envelope.size() + prefix_bytes));
+            static_cast<double>(frame.envelope.size() + transport::frame_prefix_bytes));
         auto message = transport::decode_envelope(frame.envelope);
         if (message) {
           std::visit(FromEdge{self}, *message);

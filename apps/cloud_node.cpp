@@ -1,10 +1,10 @@
 #include "apps/cloud_node.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "actors/handshake.hpp"
 #include "apps/node_info.hpp"
+#include "apps/node_setup.hpp"
 #include "apps/version.hpp"
 #include "model/checkpoint.hpp"
 #include "model/torch_engine.hpp"
@@ -84,42 +84,26 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   }
   const auto identity = checkpoint->identity();
   if (!identity) return tl::unexpected(to_failure(identity.error()));
-  std::shared_ptr<const transport::TlsContext> tls;
-  if (settings.link.credentials) {
-    auto loaded =
-        transport::TlsContext::load(transport::TlsRole::server, *settings.link.credentials);
-    if (!loaded) return tl::unexpected(to_failure(loaded.error()));
-    tls = std::move(*loaded);
-  }
+  const auto tls = load_tls(transport::TlsRole::server, settings.link);
+  if (!tls) return tl::unexpected(tls.error());
   auto engines = load_engines(settings, *checkpoint, serve_cloud_only);
   if (!engines) return tl::unexpected(engines.error());
 
   monitoring::CloudLabels labels;
   labels.node = node_info(settings.model, config, identity->whole_digest);
   labels.fault_codes = transport::fault_code_names();
-  std::unique_ptr<CloudNode> node(new CloudNode(config, labels));
-  if (settings.monitoring.metrics_listen) {
-    auto exporter = monitoring::Exporter::start(
-        transport::to_string(*settings.monitoring.metrics_listen), node->registry_);
-    if (!exporter) return failed(exporter.error().message);
-    node->exporter_ = std::move(*exporter);
-  }
-  node->serves_cloud_only_ = serve_cloud_only;
+  std::unique_ptr<CloudNode> node(new CloudNode(labels));
+  auto exporter = start_exporter(settings.monitoring, node->registry_);
+  if (!exporter) return tl::unexpected(exporter.error());
+  node->exporter_ = std::move(*exporter);
   actors::CloudSetting setting;
   setting.logger = logger;
-  setting.compute.metrics = node->metrics_.get();
+  setting.metrics = node->metrics_.get();
   setting.compute.engines = std::move(*engines);
   setting.store = store_setting(settings, config);
-  setting.store.metrics = node->metrics_.get();
   setting.peer = peer_setting(settings, config, *identity, serve_cloud_only);
-  setting.peer.logger = logger;
-  setting.peer.metrics = node->metrics_.get();
-  transport::ConnectionLimits limits;
-  limits.max_frame_bytes = settings.link.max_frame_bytes;
-  limits.max_queued_bytes = settings.link.max_queue_bytes;
-  limits.connect_timeout = settings.link.connect_timeout;
-  limits.silence_limit = settings.link.silence_limit;
-  setting.listen = [&system = node->system_, endpoint = settings.listen, tls, limits,
+  setting.listen = [&system = node->system_, endpoint = settings.listen, tls = *tls,
+                    limits = connection_limits(settings.link),
                     max = settings.max_connections](transport::OwnerFactory make_owner) {
     return transport::listen(system, endpoint, tls, limits, max, std::move(make_owner));
   };
@@ -141,9 +125,8 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   return node;
 }
 
-CloudNode::CloudNode(const model::ModelConfig& config, const monitoring::CloudLabels& labels)
-    : config_of_model_(config),
-      registry_(std::make_shared<prometheus::Registry>()),
+CloudNode::CloudNode(const monitoring::CloudLabels& labels)
+    : registry_(std::make_shared<prometheus::Registry>()),
       metrics_(std::make_unique<monitoring::CloudMetrics>(*registry_, labels)),
       system_(config_) {}
 

@@ -26,15 +26,12 @@ class CloudNode {
 
   /// Where edges connect, with the real port where port 0 was asked for.
   const transport::Endpoint& bound() const { return bound_; }
-  const model::ModelConfig& config() const { return config_of_model_; }
-  bool serves_cloud_only() const { return serves_cloud_only_; }
   /// False once an actor of the cloud has died: the process should end.
   bool alive() const;
 
  private:
-  CloudNode(const model::ModelConfig& config, const monitoring::CloudLabels& labels);
+  explicit CloudNode(const monitoring::CloudLabels& labels);
 
-  model::ModelConfig config_of_model_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<monitoring::CloudMetrics> metrics_;
   std::optional<monitoring::Exporter> exporter_;
@@ -42,7 +39,6 @@ class CloudNode {
   caf::actor_system system_;
   actors::cloud_supervisor_actor supervisor_;
   transport::Endpoint bound_;
-  bool serves_cloud_only_ = false;
 };
 
 }  // namespace cecollm::apps

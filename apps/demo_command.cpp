@@ -1,18 +1,12 @@
 #include "apps/demo_command.hpp"
 
-#include <array>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <memory>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 #include <CLI/CLI.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "apps/child_process.hpp"
 #include "apps/development_pki.hpp"
@@ -20,6 +14,7 @@
 #include "apps/full_generation.hpp"
 #include "apps/generation_report.hpp"
 #include "apps/node_logger.hpp"
+#include "apps/scratch_directory.hpp"
 #include "apps/termination.hpp"
 #include "apps/token_painter.hpp"
 
@@ -33,25 +28,6 @@ struct DemoOptions {
   std::string prompt = "Once upon a time";
   int max_tokens = 160;
   float threshold = 0.8F;
-};
-
-/// A directory that is gone when the demo is.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cecollm-demo-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;  // nothing can be done about it here
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 struct RunningCloud {
@@ -87,24 +63,20 @@ Outcome<GenerationReport> run_edge(const EdgeSettings& settings, const DemoOptio
                                    const TextSink& on_token, Termination& termination) {
   auto node = EdgeNode::start(settings, node_logger("edge", settings.monitoring));
   if (!node) return tl::unexpected(node.error());
-  auto request = request_from(settings, (*node)->config());
-  if (!request) return tl::unexpected(request.error());
-  request->prompt = options.prompt;
   if (settings.cloud) {
     if (const auto link = (*node)->await_link(start_limit); !link.connected) {
       return failed("the edge did not reach the demo's cloud: " + link.problem);
     }
   }
-  GenerationReport report;
-  report.mode = name_of(settings.generation.mode);
-  const auto end = (*node)->generate(std::move(*request), [&](const actors::TokenEvent& token) {
-    add_token(report, token);
-    on_token(report.tokens.back());
-    return !termination.wait_for(std::chrono::milliseconds(0));
-  });
-  if (!end) return tl::unexpected(end.error());
-  add_end(report, *end);
-  if (end->reason == actors::FinishReason::cancelled) return failed("interrupted");
+  auto report =
+      generate_on_edge(**node, settings, Prompt{options.prompt}, [&](const ReportedToken& token) {
+        on_token(token);
+        return !termination.wait_for(std::chrono::milliseconds(0));
+      });
+  if (!report) return report;
+  if (report->finish_reason == actors::name_of(actors::FinishReason::cancelled)) {
+    return failed("interrupted");
+  }
   return report;
 }
 

@@ -17,23 +17,13 @@ namespace {
 
 Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string prompt, bool json,
                      const CommandIo& io) {
-  auto request = request_from(settings, node.config());
-  if (!request) return tl::unexpected(request.error());
-  request->prompt = std::move(prompt);
-  GenerationReport report;
-  report.mode = name_of(settings.generation.mode);
-  const auto end = node.generate(std::move(*request), [&](const actors::TokenEvent& token) {
-    add_token(report, token);
-    if (!json) io.out << token.text << std::flush;
-    return true;
-  });
-  if (!end) return tl::unexpected(end.error());
-  add_end(report, *end);
-  if (json) {
-    io.out << to_json(report) << std::endl;
-  } else {
-    io.out << end->tail << std::endl;
-  }
+  const auto report =
+      generate_on_edge(node, settings, Prompt{std::move(prompt)}, [&](const ReportedToken& token) {
+        if (!json) io.out << token.text << std::flush;
+        return true;
+      });
+  if (!report) return tl::unexpected(report.error());
+  io.out << (json ? to_json(*report) : report->tail()) << std::endl;
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "actors/handshake.hpp"
 #include "apps/node_info.hpp"
+#include "apps/node_setup.hpp"
 #include "apps/tokenizer_source.hpp"
 #include "apps/version.hpp"
 #include "model/checkpoint.hpp"
@@ -28,13 +29,8 @@ Outcome<actors::CloudLinkSetting> link_setting(const EdgeSettings& settings,
                                                const model::ModelConfig& config,
                                                const model::ModelIdentity& identity,
                                                const model::RowCodec& codec) {
-  std::shared_ptr<const transport::TlsContext> tls;
-  if (settings.link.credentials) {
-    auto loaded =
-        transport::TlsContext::load(transport::TlsRole::client, *settings.link.credentials);
-    if (!loaded) return tl::unexpected(to_failure(loaded.error()));
-    tls = std::move(*loaded);
-  }
+  const auto tls = load_tls(transport::TlsRole::client, settings.link);
+  if (!tls) return tl::unexpected(tls.error());
   actors::CloudLinkSetting link;
   link.hello.software = "cecollm " + std::string(version());
   link.hello.instance = random_number();
@@ -43,13 +39,9 @@ Outcome<actors::CloudLinkSetting> link_setting(const EdgeSettings& settings,
   link.hello.hidden_size = config.hidden_size;
   link.row_bytes = codec.row_bytes(config.hidden_size);
   link.reconnect_seed = random_number();
-  transport::ConnectionLimits limits;
-  limits.max_frame_bytes = settings.link.max_frame_bytes;
-  limits.max_queued_bytes = settings.link.max_queue_bytes;
-  limits.connect_timeout = settings.link.connect_timeout;
-  limits.silence_limit = settings.link.silence_limit;
   // The actor system is known only to the actor that dials.
-  link.dials.push_back([endpoint = *settings.cloud, tls, limits](const caf::actor& owner) {
+  link.dials.push_back([endpoint = *settings.cloud, tls = *tls,
+                        limits = connection_limits(settings.link)](const caf::actor& owner) {
     transport::dial(owner.home_system(), endpoint, tls, limits, owner);
   });
   return link;
@@ -73,13 +65,10 @@ Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
                                                 const model::ModelConfig& config) {
   const auto& given = settings.generation;
   actors::GenerationRequest request;
-  const auto exits = config.exits ? config.exits->layers.size() : 0;
-  request.thresholds = policy::spread_thresholds(given.thresholds, exits);
-  if (request.thresholds.values.empty()) {
-    return misused("--threshold has " + std::to_string(given.thresholds.size()) +
-                   " values, the model has " + std::to_string(exits) +
-                   " exits: give one value, or one for each exit");
-  }
+  auto thresholds =
+      thresholds_for(given.thresholds, config.exits ? config.exits->layers.size() : 0);
+  if (!thresholds) return tl::unexpected(thresholds.error());
+  request.thresholds = std::move(*thresholds);
   request.mode = policy_mode(given.mode).value_or(policy::Mode::standalone);
   request.max_tokens = given.max_tokens;
   request.ignore_eos = given.ignore_eos;
@@ -119,12 +108,9 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   std::unique_ptr<EdgeNode> node(
       new EdgeNode(std::move(*engine), std::move(*tokenizer),
                    labels_for(settings.model, checkpoint->config(), identity->whole_digest)));
-  if (settings.monitoring.metrics_listen) {
-    auto exporter = monitoring::Exporter::start(
-        transport::to_string(*settings.monitoring.metrics_listen), node->registry_);
-    if (!exporter) return failed(exporter.error().message);
-    node->exporter_ = std::move(*exporter);
-  }
+  auto exporter = start_exporter(settings.monitoring, node->registry_);
+  if (!exporter) return tl::unexpected(exporter.error());
+  node->exporter_ = std::move(*exporter);
   actors::EdgeSetting setting;
   setting.engine = node->engine_;
   setting.tokenizer = node->tokenizer_;
@@ -201,6 +187,22 @@ Outcome<actors::GenerationFinished> EdgeNode::generate(actors::GenerationRequest
         Failure{finished->user_error ? ExitCode::misused : ExitCode::failed, finished->error});
   }
   return *finished;
+}
+
+Outcome<GenerationReport> generate_on_edge(EdgeNode& node, const EdgeSettings& settings,
+                                           const Prompt& prompt, const ReportSink& on_token) {
+  auto request = request_from(settings, node.config());
+  if (!request) return tl::unexpected(request.error());
+  request->prompt = prompt;
+  GenerationReport report;
+  report.mode = name_of(settings.generation.mode);
+  const auto end = node.generate(std::move(*request), [&](const actors::TokenEvent& token) {
+    add_token(report, token);
+    return on_token(report.tokens.back());
+  });
+  if (!end) return tl::unexpected(end.error());
+  add_end(report, *end);
+  return report;
 }
 
 }  // namespace cecollm::apps

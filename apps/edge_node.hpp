@@ -9,6 +9,8 @@
 #include "actors/generation_types.hpp"
 #include "actors/system_config.hpp"
 #include "apps/failure.hpp"
+#include "apps/generation_report.hpp"
+#include "apps/prompt_flags.hpp"
 #include "apps/settings.hpp"
 #include "model/engine.hpp"
 #include "model/tokenizer.hpp"
@@ -59,5 +61,12 @@ class EdgeNode {
 /// model's exits.
 Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
                                                 const model::ModelConfig& config);
+
+/// Called after each token, on the caller's thread; false cancels the generation.
+using ReportSink = std::function<bool(const ReportedToken&)>;
+
+/// Runs `prompt` as `settings` say and collects what came of it.
+Outcome<GenerationReport> generate_on_edge(EdgeNode& node, const EdgeSettings& settings,
+                                           const Prompt& prompt, const ReportSink& on_token);
 
 }  // namespace cecollm::apps

@@ -1,9 +1,9 @@
 #include "apps/full_generation.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "apps/node_setup.hpp"
 #include "apps/tokenizer_source.hpp"
 #include "model/checkpoint.hpp"
 #include "model/reference.hpp"
@@ -17,17 +17,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using policy::Source;
 
-Outcome<std::vector<float>> thresholds_for(const EdgeSettings& settings,
-                                           const model::ModelConfig& config) {
+/// Empty: the plain model, where no threshold was given or the model has no exits.
+Outcome<std::vector<float>> reference_thresholds(const EdgeSettings& settings,
+                                                 const model::ModelConfig& config) {
   const auto& given = settings.generation.thresholds;
   if (given.empty() || !config.exits) return std::vector<float>{};
-  auto spread = policy::spread_thresholds(given, config.exits->layers.size());
-  if (spread.values.empty()) {
-    return misused("--threshold has " + std::to_string(given.size()) + " values, the model has " +
-                   std::to_string(config.exits->layers.size()) +
-                   " exits: give one value, or one for each exit");
-  }
-  return std::move(spread.values);
+  auto thresholds = thresholds_for(given, config.exits->layers.size());
+  if (!thresholds) return tl::unexpected(thresholds.error());
+  return std::move(thresholds->values);
 }
 
 /// Turns the reference's tokens into a report, as a generation actor does with its own.
@@ -90,7 +87,7 @@ Outcome<GenerationReport> generate_full(const EdgeSettings& settings, const Prom
   auto checkpoint = model::Checkpoint::open(settings.model.directory, settings.model.exit_layers);
   if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
   const auto& config = checkpoint->config();
-  auto thresholds = thresholds_for(settings, config);
+  auto thresholds = reference_thresholds(settings, config);
   if (!thresholds) return tl::unexpected(thresholds.error());
   const auto tokenizer = load_optional_tokenizer(settings.model.directory);
   if (!tokenizer) return tl::unexpected(tokenizer.error());
@@ -124,11 +121,8 @@ Outcome<GenerationReport> generate_full(const EdgeSettings& settings, const Prom
   };
   const auto tokens = model::run_reference(**engine, request);
   if (!tokens) return tl::unexpected(to_failure(tokens.error()));
-  const auto is_eos = [&](model::TokenId id) {
-    return std::find(config.eos.begin(), config.eos.end(), id) != config.eos.end();
-  };
-  const bool ended =
-      !settings.generation.ignore_eos && !tokens->empty() && is_eos(tokens->back().id);
+  const bool ended = !settings.generation.ignore_eos && !tokens->empty() &&
+                     model::is_end_of_text(config.eos, tokens->back().id);
   auto report = collector.finish(ended);
   report.mode = name_of(GenerationMode::full);
   report.prompt_tokens = static_cast<std::int64_t>(request.prompt.size());

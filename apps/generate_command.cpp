@@ -22,13 +22,14 @@ struct GenerateOptions {
 };
 
 /// Runs through the edge's actors, with or without a cloud.
-Outcome<GenerationReport> generate_on_edge(const EdgeSettings& settings, const Prompt& prompt,
-                                           const TextSink& on_token, const CommandIo& io) {
+Outcome<GenerationReport> generate_with_edge(const EdgeSettings& settings, const Prompt& prompt,
+                                             const TextSink& on_token, const CommandIo& io) {
   auto node = EdgeNode::start(settings, node_logger("generate", settings.monitoring));
   if (!node) return tl::unexpected(node.error());
-  auto request = request_from(settings, (*node)->config());
-  if (!request) return tl::unexpected(request.error());
-  request->prompt = prompt;
+  // Thresholds that do not fit the model are to be known before anything is waited for.
+  if (const auto request = request_from(settings, (*node)->config()); !request) {
+    return tl::unexpected(request.error());
+  }
   if (settings.cloud) {
     // A mismatch is to be known before the first token, and a cloud that is not there costs no
     // token's deadline.
@@ -36,16 +37,10 @@ Outcome<GenerationReport> generate_on_edge(const EdgeSettings& settings, const P
     if (link.mismatch) return misused(link.problem);
     if (!link.connected) io.err << "cecollm: warning: " << link.problem << std::endl;
   }
-  GenerationReport report;
-  report.mode = name_of(settings.generation.mode);
-  const auto end = (*node)->generate(std::move(*request), [&](const actors::TokenEvent& token) {
-    add_token(report, token);
-    on_token(report.tokens.back());
+  return generate_on_edge(**node, settings, prompt, [&](const ReportedToken& token) {
+    on_token(token);
     return true;
   });
-  if (!end) return tl::unexpected(end.error());
-  add_end(report, *end);
-  return report;
 }
 
 Outcome<void> run(const GenerateOptions& options, const SettingSources& sources,
@@ -59,15 +54,13 @@ Outcome<void> run(const GenerateOptions& options, const SettingSources& sources,
   };
   const auto report = settings->generation.mode == GenerationMode::full
                           ? generate_full(*settings, *prompt, on_token)
-                          : generate_on_edge(*settings, *prompt, on_token, io);
+                          : generate_with_edge(*settings, *prompt, on_token, io);
   if (!report) return tl::unexpected(report.error());
   if (options.json) {
     io.out << to_json(*report) << '\n';
     return {};
   }
-  std::size_t shown = 0;
-  for (const auto& token : report->tokens) shown += token.text.size();
-  io.out << report->text.substr(shown) << '\n';
+  io.out << report->tail() << '\n';
   if (!report->warning.empty()) io.err << "cecollm: warning: " << report->warning << std::endl;
   return {};
 }

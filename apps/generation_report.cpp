@@ -41,6 +41,12 @@ std::chrono::nanoseconds GenerationReport::time_per_token() const {
   return (total - time_to_first_token) / static_cast<std::int64_t>(tokens.size() - 1);
 }
 
+std::string GenerationReport::tail() const {
+  std::size_t shown = 0;
+  for (const auto& token : tokens) shown += token.text.size();
+  return text.substr(shown);
+}
+
 void add_token(GenerationReport& report, const actors::TokenEvent& event) {
   report.text += event.text;
   report.tokens.push_back(
@@ -57,6 +63,7 @@ void add_end(GenerationReport& report, const actors::GenerationFinished& end) {
   report.total = end.total;
   report.upload = end.upload;
   report.compute = end.compute;
+  report.values_clamped = end.values_clamped;
 }
 
 std::string to_json(const GenerationReport& report) {
@@ -75,7 +82,7 @@ std::string to_json(const GenerationReport& report) {
       {"rows_up", report.upload.rows_up},
       {"row_payload_bytes", report.upload.row_payload_bytes},
       {"rows_resent", report.upload.rows_resent},
-      {"values_clamped", report.upload.values_clamped},
+      {"values_clamped", report.values_clamped},
       {"edge_share", report.compute.edge_share()},
       {"ttft_ms", milliseconds(report.time_to_first_token)},
       {"tpot_ms", milliseconds(report.time_per_token())},

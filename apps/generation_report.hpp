@@ -31,7 +31,10 @@ struct GenerationReport {
   std::chrono::nanoseconds total{0};
   actors::UploadStats upload;
   actors::ComputeStats compute;
+  std::uint64_t values_clamped = 0;
 
+  /// The part of `text` that no token shows: what was held back until the end.
+  std::string tail() const;
   /// Mean over the tokens after the first; zero with fewer than two.
   std::chrono::nanoseconds time_per_token() const;
 };
@@ -41,7 +44,7 @@ void add_token(GenerationReport& report, const actors::TokenEvent& event);
 /// Adds what is known at its end.
 void add_end(GenerationReport& report, const actors::GenerationFinished& end);
 
-/// The object that `cecollm generate --json` prints; docs/generate-json.md lists its keys.
+/// The object that `cecollm generate --json` prints.
 std::string to_json(const GenerationReport& report);
 
 }  // namespace cecollm::apps

@@ -2,7 +2,6 @@
 // loopback, against the same work done by hand in one thread. One compute thread a side.
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 #include <benchmark/benchmark.h>
@@ -10,6 +9,7 @@
 #include "apps/cloud_node.hpp"
 #include "apps/development_pki.hpp"
 #include "apps/edge_node.hpp"
+#include "apps/scratch_directory.hpp"
 #include "bench/default_model.hpp"
 
 namespace cecollm::bench {
@@ -64,11 +64,7 @@ BENCHMARK(BM_FullModelInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime()
 class Pair {
  public:
   Pair() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "cecollm-bench-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) std::exit(1);
-    directory_ = pattern;
-    if (!apps::make_development_pki(directory_)) std::exit(1);
+    if (!apps::make_development_pki(directory_.path())) std::exit(1);
     apps::SettingSources cloud;
     common(cloud, "cloud");
     cloud.flags["link.listen"] = {"127.0.0.1:0"};
@@ -84,7 +80,6 @@ class Pair {
     edge_ = need(apps::EdgeNode::start(settings_, {}));
     if (!edge_->await_link(std::chrono::seconds(10)).connected) std::exit(1);
   }
-  ~Pair() { std::filesystem::remove_all(directory_); }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 
@@ -103,13 +98,13 @@ class Pair {
     sources.flags["model.directory"] = {CECOLLM_DEFAULT_MODEL};
     sources.flags["model.dtype"] = {"fp32"};
     sources.flags["model.threads"] = {"1"};
-    sources.flags["link.certificate"] = {(directory_ / (role + ".pem")).string()};
-    sources.flags["link.key"] = {(directory_ / (role + ".key")).string()};
-    sources.flags["link.authority"] = {(directory_ / "ca.pem").string()};
+    sources.flags["link.certificate"] = {(directory_.path() / (role + ".pem")).string()};
+    sources.flags["link.key"] = {(directory_.path() / (role + ".key")).string()};
+    sources.flags["link.authority"] = {(directory_.path() / "ca.pem").string()};
     sources.flags["log.level"] = {"error"};
   }
 
-  std::filesystem::path directory_;
+  apps::ScratchDirectory directory_;
   std::unique_ptr<apps::CloudNode> cloud_;
   apps::EdgeSettings settings_;
   std::unique_ptr<apps::EdgeNode> edge_;

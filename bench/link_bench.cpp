@@ -2,7 +2,6 @@
 // message between two actors.
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 #include <benchmark/benchmark.h>
@@ -10,6 +9,7 @@
 
 #include "actors/system_config.hpp"
 #include "apps/development_pki.hpp"
+#include "apps/scratch_directory.hpp"
 #include "transport/codec.hpp"
 #include "transport/connection.hpp"
 
@@ -66,10 +66,8 @@ caf::behavior echo(caf::event_based_actor* self) {
 }
 
 void BM_FrameRoundTrip(benchmark::State& state) {
-  std::string directory =
-      (std::filesystem::temp_directory_path() / "cecollm-bench-XXXXXX").string();
-  if (mkdtemp(directory.data()) == nullptr) give_up("no temporary directory");
-  const std::filesystem::path pki(directory);
+  const apps::ScratchDirectory directory;
+  const auto& pki = directory.path();
   if (!apps::make_development_pki(pki)) give_up("no certificates");
   const auto context = [&](transport::TlsRole role, const std::string& name) {
     auto loaded = transport::TlsContext::load(
@@ -79,7 +77,6 @@ void BM_FrameRoundTrip(benchmark::State& state) {
   };
   const auto server = context(transport::TlsRole::server, "cloud");
   const auto client = context(transport::TlsRole::client, "edge");
-  std::filesystem::remove_all(pki);
 
   actors::SystemConfig config;
   caf::actor_system system{config};

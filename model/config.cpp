@@ -287,4 +287,8 @@ Result<ModelConfig> read_config(const std::filesystem::path& dir,
   return config;
 }
 
+bool is_end_of_text(std::span<const TokenId> eos, TokenId token) {
+  return std::ranges::find(eos, token) != eos.end();
+}
+
 }  // namespace cecollm::model

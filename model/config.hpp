@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ struct ModelConfig {
 /// checkpoint's own. A list equal to the checkpoint's own exits keeps their heads.
 Result<ModelConfig> read_config(const std::filesystem::path& dir,
                                 const std::vector<int>& exit_layers = {});
+
+bool is_end_of_text(std::span<const TokenId> eos, TokenId token);
 
 /// Stable text of all fields that must be equal on both sides of a cut.
 std::string canonical_text(const ModelConfig& config);

@@ -56,7 +56,6 @@ Result<std::vector<ReferenceToken>> run_reference(Engine& whole, const Reference
   auto session = whole.open(request.sampling);
   if (!session) return tl::unexpected(session.error());
 
-  const auto& eos = whole.config().eos;
   std::vector<ReferenceToken> tokens;
   Step step;
   step.session = session->get();
@@ -69,7 +68,7 @@ Result<std::vector<ReferenceToken>> run_reference(Engine& whole, const Reference
     tokens.push_back(decide(std::move(result->readings), request));
     const TokenId id = tokens.back().id;
     if (request.on_token && !request.on_token(tokens.back())) break;
-    if (!request.ignore_eos && std::ranges::find(eos, id) != eos.end()) break;
+    if (!request.ignore_eos && is_end_of_text(whole.config().eos, id)) break;
     if ((*session)->length() >= whole.config().max_positions) break;
     step.input = std::vector<TokenId>{id};
     step.prompt_history.clear();

@@ -7,6 +7,7 @@
 // from the start, at zero. No label ever holds a client, a generation or an address.
 
 #include <cassert>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@
 #include <prometheus/registry.h>
 
 namespace cecollm::monitoring {
+
+/// Prometheus's base unit of time.
+inline double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 /// How a generation ended.
 enum class GenerationOutcome {

@@ -47,7 +47,7 @@ class FakeCloud {
       setting.compute.engines.whole =
           std::make_shared<FakeEngine>(options.model, model::Part::cloud_only);
     }
-    setting.compute.metrics = &metrics_;
+    setting.metrics = &metrics_;
     const auto& config = options.model.config;
     setting.store.hidden_size = config.hidden_size;
     setting.store.max_positions = config.max_positions;
@@ -56,12 +56,10 @@ class FakeCloud {
     setting.store.context_ttl = options.context_ttl;
     setting.store.grace_time = options.grace_time;
     setting.store.sweep_interval = options.sweep_interval;
-    setting.store.metrics = &metrics_;
     setting.peer.offer = {digests_of(options.model), config.hidden_size};
     setting.peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
     setting.peer.welcome.cloud_only = options.cloud_only;
     setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
-    setting.peer.metrics = &metrics_;
     setting.farewell = std::chrono::milliseconds(100);
     setting.listen = [this, tls = pki.server(),
                       port = options.port](transport::OwnerFactory make_owner) {
