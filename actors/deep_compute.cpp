@@ -49,27 +49,27 @@ model::Result<model::StepResult> run(model::Engine& engine, const model::Step& s
   return std::move(engine.run(std::span(&step, 1)).front());
 }
 
-/// Appends the ask's rows; they stay pending until a head is read.
-model::Result<void> append_rows(model::Engine& engine, model::Session& session,
-                                const DeepAsk& work) {
+/// Takes in what the ask brought, whether or not there is time to answer it: the store hands
+/// everything out once. Rows stay pending until a head is read.
+model::Result<void> take_in(model::Engine& engine, model::Session& session, const DeepAsk& work) {
+  model::Step history;
+  history.session = &session;
+  history.prompt_history = work.prompt_history;
+  history.output_history = work.output_history;
+  if (auto taken = run(engine, history); !taken) return tl::unexpected(std::move(taken.error()));
   for (const auto& rows : work.rows) {
     model::Step step;
     step.session = &session;
     step.input = rows;
-    if (auto appended = run(engine, step); !appended) {
-      return tl::unexpected(std::move(appended.error()));
-    }
+    if (auto taken = run(engine, step); !taken) return tl::unexpected(std::move(taken.error()));
   }
   return {};
 }
 
 /// Catches up and reads the final head.
-model::Result<model::Reading> read_next(model::Engine& engine, model::Session& session,
-                                        const DeepAsk& work) {
+model::Result<model::Reading> read_next(model::Engine& engine, model::Session& session) {
   model::Step step;
   step.session = &session;
-  step.prompt_history = work.prompt_history;
-  step.output_history = work.output_history;
   step.read = {engine.stages().size() - 1};
   auto result = run(engine, step);
   if (!result) return tl::unexpected(std::move(result.error()));
@@ -100,8 +100,8 @@ void answer(Self self, const DeepAsk& work) {
   const auto queued = begun - work.arrived;
   const auto session = session_of(self, work);
   if (!session) return fail(self, work, session.error());
-  if (const auto appended = append_rows(engine, **session, work); !appended) {
-    return fail(self, work, appended.error());
+  if (const auto taken = take_in(engine, **session, work); !taken) {
+    return fail(self, work, taken.error());
   }
   if (work.remaining.count() > 0 && queued > work.remaining) {
     metrics.asks[monitoring::CloudAskOutcome::late].Increment();
@@ -110,7 +110,7 @@ void answer(Self self, const DeepAsk& work) {
     self->send(store_of(self), AskDone{work.key, work.epoch, false});
     return;
   }
-  const auto reading = read_next(engine, **session, work);
+  const auto reading = read_next(engine, **session);
   if (!reading) return fail(self, work, reading.error());
   transport::Reply reply;
   reply.context = work.key.context;

@@ -141,6 +141,29 @@ TEST_F(EdgeAndCloud, SendEachRowOnceAndFlushTheRestAtTheEnd) {
   }
 }
 
+TEST_F(EdgeAndCloud, HaveTheRowsOnTheCloudBeforeTheEdgeIsDoneWithItsLayers) {
+  FakeCloud cloud(pki_, {});
+  FakeEdge edge(pki_, cloud.endpoint());
+  std::int64_t ahead = 0;
+  // The second exit's layers take until the rows below them are there: were the rows held back
+  // until the ask, they would never be.
+  edge.engine().on_run = [&](std::span<const model::Step> batch) {
+    const auto& step = batch.front();
+    if (step.read != std::vector<std::size_t>{1}) return;
+    const auto rows = static_cast<double>(step.session->length());
+    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
+    while (cloud.metrics().rows_received.Value() < rows) {
+      if (std::chrono::steady_clock::now() > give_up) return;
+      std::this_thread::yield();
+    }
+    ++ahead;
+  };
+  ASSERT_TRUE(edge.await_link().connected);
+  const auto generated = edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 20));
+  EXPECT_EQ(generated.end.counts.cloud(), 20);
+  EXPECT_EQ(ahead, 20);
+}
+
 TEST_F(EdgeAndCloud, RunWholeGenerationsOnTheCloud) {
   FakeCloud cloud(pki_, {});
   FakeEdge edge(pki_, cloud.endpoint());

@@ -1,0 +1,145 @@
+#include "actors/deep_compute.hpp"
+
+#include <variant>
+
+#include "tests/support/deterministic_system.hpp"
+#include "tests/support/fake_engine.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using tests::fake_model;
+using tests::FakeEngine;
+
+struct Said {
+  std::vector<transport::Message> to_peer;
+  std::vector<AskDone> done;
+};
+
+peer_actor::behavior_type peer_that_hears(peer_actor::pointer, Said* said) {
+  return {[said](const ToPeer& out) { said->to_peer.push_back(out.message); },
+          [](const HelloDue&) {},
+          [](const transport::ConnectionUp&) {},
+          [](const transport::FrameArrived&) {},
+          [](const transport::SendQueueDrained&) {},
+          [](const transport::ConnectionDown&) {}};
+}
+
+context_store_actor::behavior_type store_that_hears(context_store_actor::pointer, Said* said) {
+  return {[](const AttachClient&) { return ClientAttached{}; },
+          [](const DetachClient&) {},
+          [](const StoreOpen&) {},
+          [](const StoreRows&) {},
+          [](const StoreAsk&) {},
+          [](const StoreClose&) {},
+          [](const StoreGenerate&) {},
+          [said](const AskDone& done) { said->done.push_back(done); },
+          [](const GenerateEnded&) {},
+          [](const Sweep&) {},
+          [](const DismissClients&) {},
+          [](const GetStoreLevel&) { return StoreLevel{}; }};
+}
+
+class DeepComputeActor : public tests::DeterministicSystem {
+ protected:
+  void SetUp() override {
+    DeepComputeSetting setting;
+    setting.engines.cloud = std::make_shared<FakeEngine>(fake_model(), model::Part::cloud);
+    setting.metrics = &cloud_metrics_;
+    compute_ = system_.spawn(deep_compute, std::move(setting));
+    store_ = system_.spawn(store_that_hears, &said_);
+    peer_ = system_.spawn(peer_that_hears, &said_);
+    sampling_.repetition_penalty = 1.9F;
+    sampling_.presence_penalty = 2.0F;
+  }
+
+  /// Rows of `ids` that follow those of earlier calls.
+  model::Rows rows_of(std::vector<model::TokenId> ids) {
+    model::Step step;
+    step.session = shallow_.get();
+    step.input = std::move(ids);
+    return (*edge_.run(std::span(&step, 1)).front()).rows;
+  }
+
+  DeepAsk ask(std::int64_t position, model::Rows rows) {
+    DeepAsk work;
+    work.key = {1, 1};
+    work.position = position;
+    work.rows = {std::move(rows)};
+    work.sampling = sampling_;
+    work.arrived = scheduler_.clock().now();
+    work.peer = peer_;
+    return work;
+  }
+
+  void send(DeepAsk work) {
+    caf::send_as(store_, compute_, std::move(work));
+    run();
+  }
+
+  monitoring::CloudMetrics cloud_metrics_{edge_registry_, cloud_labels()};
+  FakeEngine edge_{fake_model(), model::Part::edge};
+  std::unique_ptr<model::Session> shallow_ = *edge_.open({});
+  model::SamplingParams sampling_;
+  Said said_;
+  deep_compute_actor compute_;
+  context_store_actor store_;
+  peer_actor peer_;
+};
+
+TEST_F(DeepComputeActor, AnswersAnAskWithTheTokenThatFollows) {
+  send(ask(3, rows_of({5, 6, 7})));
+  ASSERT_EQ(said_.to_peer.size(), 1U);
+  const auto* reply = std::get_if<transport::Reply>(&said_.to_peer[0]);
+  ASSERT_NE(reply, nullptr);
+  EXPECT_EQ(reply->position, 3U);
+  EXPECT_EQ(reply->next_sequence, 3U);
+  ASSERT_EQ(said_.done.size(), 1U);
+  EXPECT_FALSE(said_.done[0].session_lost);
+}
+
+TEST_F(DeepComputeActor, SaysLateInsteadOfComputingWhatNobodyWaitsFor) {
+  auto late = ask(3, rows_of({5, 6, 7}));
+  late.remaining = std::chrono::milliseconds(10);
+  late.arrived -= std::chrono::milliseconds(11);
+  send(std::move(late));
+  ASSERT_EQ(said_.to_peer.size(), 1U);
+  const auto* fault = std::get_if<transport::Fault>(&said_.to_peer[0]);
+  ASSERT_NE(fault, nullptr);
+  EXPECT_EQ(fault->code, transport::FaultCode::late);
+}
+
+TEST_F(DeepComputeActor, KeepsTheHistoryOfALateAskForThePenaltiesOfTheNext) {
+  const std::vector<model::TokenId> prompt{5, 6, 7};
+  auto late = ask(3, rows_of(prompt));
+  late.prompt_history = prompt;
+  late.remaining = std::chrono::milliseconds(10);
+  late.arrived -= std::chrono::milliseconds(11);
+  send(std::move(late));
+
+  // Every token was emitted before: only penalties that know them can tell them apart.
+  std::vector<model::TokenId> output;
+  for (model::TokenId id = 3; id < 40; ++id) output.push_back(id);
+  auto next = ask(static_cast<std::int64_t>(prompt.size() + output.size()), rows_of(output));
+  next.output_history = output;
+  send(std::move(next));
+
+  FakeEngine whole(fake_model(), model::Part::whole);
+  const auto session = *whole.open(sampling_);
+  model::Step step;
+  step.session = session.get();
+  auto ids = prompt;
+  ids.insert(ids.end(), output.begin(), output.end());
+  step.input = ids;
+  step.prompt_history = prompt;
+  step.output_history = output;
+  step.read = {whole.stages().size() - 1};
+  const auto expected = (*whole.run(std::span(&step, 1)).front()).readings.front().token;
+  ASSERT_EQ(said_.to_peer.size(), 2U);
+  const auto* reply = std::get_if<transport::Reply>(&said_.to_peer[1]);
+  ASSERT_NE(reply, nullptr);
+  EXPECT_EQ(reply->token, expected);
+}
+
+}  // namespace
+}  // namespace cecollm::actors
