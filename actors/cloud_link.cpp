@@ -47,7 +47,6 @@ void connection_up(Self self, const transport::ConnectionUp& up) {
 void connection_down(Self self, std::string reason) {
   auto& state = self->state;
   state.connection = nullptr;
-  state.unresponsive = false;
   // What the cloud said explains more than the closed connection that followed it.
   if (state.problem.empty()) state.problem = std::move(reason);
   state.phase = Phase::down;
@@ -67,7 +66,9 @@ void welcome(Self self, const transport::Welcome& welcome) {
   if (state.phase != Phase::greeting) return;
   state.welcome = welcome;
   state.phase = Phase::ready;
-  state.unresponsive = false;
+  state.gate.on_connected();
+  state.quote = {};
+  state.given_since_quote = 0;
   state.clouds->on_connected(state.cloud, self->clock().now());
   if (state.probe) self->send(state.probe, LinkUp{});
   link::resume_all(self);
@@ -92,18 +93,18 @@ struct FromCloud {
     link::rows_held(self, message, frame_bytes);
   }
   void operator()(const transport::Reply& message) const {
-    self->state.unresponsive = false;
+    self->state.gate.on_answer_or_pong();
     link::replied(self, message, frame_bytes);
   }
   void operator()(const transport::Generated& message) const {
-    self->state.unresponsive = false;
+    self->state.gate.on_answer_or_pong();
     link::generated(self, message, frame_bytes);
   }
   void operator()(const transport::Ping& message) const {
     link::send(self, transport::Pong{message.nonce}, nullptr);
   }
   void operator()(const transport::Pong& message) const {
-    self->state.unresponsive = false;
+    self->state.gate.on_answer_or_pong();
     if (self->state.probe) self->send(self->state.probe, PongSeen{message.nonce});
   }
   void operator()(const transport::Fault& message) const {
@@ -149,17 +150,21 @@ void shut_down(Self self) {
 
 }  // namespace
 
+void link::send(Self self, Frame frame, Upload* upload) {
+  if (upload != nullptr) upload->stats.bytes_up += frame->size();
+  self->state.setting.metrics->sent_bytes.Increment(static_cast<double>(frame->size()));
+  caf::anon_send(self->state.connection, transport::SendFrame{std::move(frame)});
+}
+
 void link::send(Self self, const transport::Message& message, Upload* upload) {
-  auto bytes = std::make_shared<const std::vector<char>>(transport::encode_frame(message));
-  if (upload != nullptr) upload->stats.bytes_up += bytes->size();
-  self->state.setting.metrics->sent_bytes.Increment(static_cast<double>(bytes->size()));
-  caf::anon_send(self->state.connection, transport::SendFrame{std::move(bytes)});
+  send(self, std::make_shared<const std::vector<char>>(transport::encode_frame(message)), upload);
 }
 
 cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) {
   self->state.setting = std::move(setting);
   self->state.clouds.emplace(self->state.setting.reconnect, self->state.setting.dials.size());
   self->state.random.seed(self->state.setting.reconnect_seed);
+  self->state.day.emplace(self->state.setting.budget.per_day);
   dial(self);
   return {
       [self](const OpenUpload& request) { link::open_upload(self, request); },
@@ -169,6 +174,7 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
       [self](const GenerateOnCloud& request) { link::generate_on_cloud(self, request); },
       [self](const CloseUpload& request) { return link::close(self, request); },
       [self](const SendPing& ping) {
+        link::look_at_budget(self);  // pings go on while nothing else does, so a new day is seen
         if (self->state.phase == Phase::ready) {
           link::send(self, transport::Ping{ping.nonce}, nullptr);
         }
@@ -181,6 +187,11 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
           tell_probe_down(self);
         }
       },
+      [self](const LinkMeasured& measured) {
+        self->state.quote = measured.quote;
+        self->state.given_since_quote = 0;
+      },
+      [self](const HoldRows& order) { link::hold_rows(self, order.hold); },
       [self](const transport::ConnectionUp& up) {
         if (self->state.shutting_down) {
           self->state.connection = up.connection;

@@ -13,6 +13,7 @@
 #include "actors/type_ids.hpp"
 #include "actors/upload_log.hpp"
 #include "monitoring/metrics.hpp"
+#include "policy/budget.hpp"
 #include "policy/reconnect.hpp"
 
 namespace cecollm::actors {
@@ -27,6 +28,14 @@ struct CloudLinkSetting {
   std::size_t max_batch_bytes = 64U << 10U;
   /// Row bytes on their way; more stay in the log until the cloud confirms some.
   std::size_t window_bytes = 1U << 20U;
+  /// Encoded rows kept for all generations together; a generation that would exceed it goes on
+  /// alone.
+  std::size_t max_kept_bytes = 256U << 20U;
+  policy::UploadBudgetSettings budget;
+  /// The day whose budget is spent; a function so that tests have their own calendar.
+  std::function<policy::Day()> today = [] {
+    return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  };
   policy::ReconnectSettings reconnect;
   std::uint64_t reconnect_seed = 0;            // of the jitter
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
@@ -34,10 +43,12 @@ struct CloudLinkSetting {
 
 /// One context as the link sees it.
 struct Upload {
-  explicit Upload(std::size_t row_bytes) : log(row_bytes) {}
+  Upload(std::size_t row_bytes, std::optional<std::uint64_t> byte_limit)
+      : log(row_bytes), budget(byte_limit) {}
 
   generation_actor reply_to;
   UploadLog log;
+  policy::RequestBudget budget;
   std::uint32_t epoch = 0;
   transport::OpenContext open;                  // what to say when (re)opening
   std::optional<transport::Generate> generate;  // cloud-only: instead of rows and asks
@@ -53,8 +64,10 @@ struct Upload {
     caf::actor_clock::time_point deadline;
     std::vector<model::TokenId> output;
     std::optional<caf::actor_clock::time_point> sent;
+    policy::Duration own_queue{0};  // what waited before it when it was sent
   };
   std::optional<Ask> ask;
+  std::optional<Ask> late;        // abandoned; its answer still tells about the link
   std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
   int reopened_in_vain = 0;      // since the last answer
   caf::typed_response_promise<UploadStats> closed;
@@ -74,7 +87,12 @@ struct CloudLinkState {
   std::mt19937_64 random;     // for the jitter of the next attempts
   std::string problem;        // why there is no connection
   bool mismatch = false;      // the problem is a mismatch of version, model or cut
-  bool unresponsive = false;  // an ask has expired since the cloud's last sign of life
+  policy::AskGate gate;
+  policy::AskQuote quote;               // what an ask costs
+  std::uint64_t given_since_quote = 0;  // row bytes given to the connection that it does not count
+  bool holding = false;                 // standalone: rows are kept, not sent
+  std::optional<policy::DayBudget> day;
+  bool budget_exhausted = false;  // as the probe was told
   bool shutting_down = false;
 };
 

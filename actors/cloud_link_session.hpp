@@ -9,7 +9,9 @@ namespace cecollm::actors::link {
 using Self = cloud_link_actor::stateful_pointer<CloudLinkState>;
 
 // --- connection
-/// Queues one message; counts it for `upload` where given. Requires a connection.
+using Frame = std::shared_ptr<const std::vector<char>>;
+/// Queues one frame; counts it for `upload` where given. Requires a connection.
+void send(Self self, Frame frame, Upload* upload);
 void send(Self self, const transport::Message& message, Upload* upload);
 
 // --- contexts
@@ -18,6 +20,10 @@ void generate_on_cloud(Self self, const GenerateOnCloud& request);
 void add_rows(Self self, const UploadRows& rows);
 void ask(Self self, const AskCloud& request);
 void abandon(Self self, const AbandonAsk& late);
+/// Standalone begins or ends.
+void hold_rows(Self self, bool hold);
+/// Tells the probe whether the day's budget allows uploads.
+void look_at_budget(Self self);
 caf::typed_response_promise<UploadStats> close(Self self, const CloseUpload& request);
 
 /// The cloud has said welcome: open every context anew.

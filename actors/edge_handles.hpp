@@ -18,6 +18,12 @@ using generation_actor = caf::typed_actor<
     caf::reacts_to<CloudFailed>,
     /// The ask for this position is late: fall back.
     caf::reacts_to<DeadlinePassed>,
+    /// The link sends nothing more of this generation: go on alone.
+    caf::reacts_to<UploadStopped>,
+    /// The edge works with the cloud, or alone, from the next token on.
+    caf::reacts_to<ModeChanged>,
+    /// New thresholds and deadlines, from the next token on.
+    caf::reacts_to<RequestChanged>,
     /// The edge's own computation failed: end with an error.
     caf::reacts_to<ComputeFailed>,
     /// Of this generation, by its client: stop at once and free everything.
@@ -30,7 +36,7 @@ struct BeginDecisions {
   generation_actor reply_to;
 };
 using exit_decision_actor = caf::typed_actor<
-    /// Remember the thresholds of a generation.
+    /// Remember the thresholds of a generation, or new ones.
     caf::reacts_to<BeginDecisions>,
     /// Apply the exit rule: answer the generation, or send shallow compute deeper.
     caf::reacts_to<ExitRead>,
@@ -82,15 +88,19 @@ using network_probe_actor = caf::typed_actor<
     caf::reacts_to<RowsAcknowledged>,
     /// An ask came back: a round trip that no ping need measure.
     caf::reacts_to<AnswerSeen>,
-    /// Timer: ping if a heartbeat is due.
+    /// The deadline of an ask passed first.
+    caf::reacts_to<AskExpired>,
+    /// What the upload budget allows.
+    caf::reacts_to<BudgetSeen>,
+    /// How often to ping from now on.
+    caf::reacts_to<PingEvery>,
+    /// Timer: ping if one is due, or give one up.
     caf::reacts_to<Tick>,
-    /// What is known of the link now.
-    caf::replies_to<GetLinkReport>::with<LinkReport>,
-    /// The same, once the first attempt to connect has succeeded or failed.
+    /// What is known of the link, once the first attempt to connect has succeeded or failed.
     caf::replies_to<AwaitLink>::with<LinkReport>>;
 
-/// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen,
-/// RowsSent, RowsAcknowledged and AnswerSeen.
+/// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen, RowsSent, RowsAcknowledged,
+/// AnswerSeen, AskExpired and BudgetSeen.
 struct WatchLink {
   network_probe_actor probe;
 };
@@ -99,7 +109,7 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<OpenUpload>,
     /// Rows to send in the background.
     caf::reacts_to<UploadRows>,
-    /// Send what is missing, then ask for a token.
+    /// Ask for a token, behind the rows that are missing, if the answer can be expected in time.
     caf::reacts_to<AskCloud>,
     /// That ask was late: ask nothing more until the cloud has shown a sign of life.
     caf::reacts_to<AbandonAsk>,
@@ -111,6 +121,10 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<SendPing>,
     /// Report the link's events to this probe from now on.
     caf::reacts_to<WatchLink>,
+    /// What the probe makes of them.
+    caf::reacts_to<LinkMeasured>,
+    /// Send rows, or keep them only.
+    caf::reacts_to<HoldRows>,
     /// From the connection.
     caf::reacts_to<transport::ConnectionUp>, caf::reacts_to<transport::FrameArrived>,
     caf::reacts_to<transport::SendQueueDrained>, caf::reacts_to<transport::ConnectionDown>,
@@ -125,7 +139,13 @@ using edge_supervisor_actor = caf::typed_actor<
     caf::replies_to<StartGeneration>::with<GenerationStarted>,
     /// Stop one; its client still gets GenerationFinished.
     caf::reacts_to<CancelGeneration>,
-    /// The state of the link, for people and status lines.
+    /// The link got better or worse: decide on the mode.
+    caf::reacts_to<LinkMeasured>,
+    /// Timer: decide on the mode.
+    caf::reacts_to<ModeDue>,
+    /// New settings.
+    caf::reacts_to<Reconfigure>,
+    /// The state of the link and the mode, for people and status lines.
     caf::replies_to<GetLinkReport>::with<LinkReport>,
     /// The same, once the first attempt to connect has succeeded or failed.
     caf::replies_to<AwaitLink>::with<LinkReport>,

@@ -12,6 +12,8 @@
 
 #include "actors/generation_types.hpp"
 #include "model/engine.hpp"
+#include "policy/deadline.hpp"
+#include "policy/mode_controller.hpp"
 #include "transport/connection.hpp"
 #include "transport/messages.hpp"
 
@@ -106,7 +108,7 @@ struct AskCloud {
   std::chrono::milliseconds deadline{0};  // from now
   std::vector<model::TokenId> output;     // all emitted ids, only where a penalty looks at them
 };
-/// The ask's deadline has passed: an answer is of no use any more.
+/// The ask's deadline has passed: the token was decided without the cloud.
 struct AbandonAsk {
   GenerationId generation = 0;
   std::int64_t position = 0;
@@ -129,6 +131,11 @@ struct CloudFailed {
   std::int64_t position = 0;
   std::string reason;
   bool user_error = false;  // a mismatch of the nodes, or a request that this cloud never serves
+  bool skipped = false;     // it was not sent at all
+};
+/// Nothing more of this generation goes up: a budget or the memory for rows is spent.
+struct UploadStopped {
+  std::string reason;
 };
 
 // --- generation → itself
@@ -154,24 +161,79 @@ struct RowsSent {
 struct RowsAcknowledged {
   std::uint64_t bytes = 0;
 };
-/// An ask was answered: `sent` is when it went out, `cloud_time` what the cloud says it took.
+/// An ask was answered, in time or late.
 struct AnswerSeen {
   caf::actor_clock::time_point sent;
-  std::chrono::microseconds cloud_time{0};
+  std::chrono::microseconds queue{0};    // what the cloud says it took
+  std::chrono::microseconds compute{0};
+  policy::Duration own_queue{0};         // what waited before it on our side
 };
-struct Tick {};
+struct AskExpired {};
+/// The day's upload budget is spent, or there is a new day.
+struct BudgetSeen {
+  bool exhausted = false;
+};
+struct Tick {
+  caf::actor_clock::time_point due;
+};
 
-// --- network probe → edge supervisor
+// --- network probe → edge supervisor and cloud link
 struct LinkReport {
   bool connected = false;
   std::string problem;  // of the last failure while not connected
   bool mismatch = false;
-  std::optional<std::chrono::microseconds> rtt;  // smoothed
+  std::optional<std::chrono::microseconds> rtt;  // median of the last samples
   std::optional<double> goodput_up;              // bytes per second
+  // Filled in by the supervisor:
+  policy::SupervisorState state = policy::SupervisorState::standalone;
+  policy::ModeReason reason = policy::ModeReason::started;
 };
+/// Something was learnt of the link.
+struct LinkMeasured {
+  LinkReport report;
+  policy::LinkView view;
+  policy::AskQuote quote;
+};
+
+// --- client → edge supervisor (→ network probe)
 struct GetLinkReport {};
 /// Answered once the first attempt to connect has come to something.
 struct AwaitLink {};
+/// New settings, from the next token on.
+struct Reconfigure {
+  policy::ModeSettings mode;
+  bool adaptive = true;
+  policy::ExitThresholds thresholds;
+  std::chrono::milliseconds token_deadline{0};
+  std::chrono::milliseconds first_token_deadline{0};
+};
+
+// --- edge supervisor → network probe
+/// The silence after which a ping is due.
+struct PingEvery {
+  policy::Duration interval{0};
+};
+
+// --- edge supervisor → cloud link
+/// Standalone: keep rows, send none. Afterwards the gap is sent.
+struct HoldRows {
+  bool hold = false;
+};
+
+// --- edge supervisor → generation
+struct ModeChanged {
+  policy::Mode mode = policy::Mode::standalone;
+  policy::ModeReason reason = policy::ModeReason::started;
+};
+struct RequestChanged {
+  policy::ExitThresholds thresholds;
+  std::chrono::milliseconds token_deadline{0};
+  std::chrono::milliseconds first_token_deadline{0};
+};
+
+// --- edge supervisor → itself
+/// Time alone may change the mode.
+struct ModeDue {};
 
 // --- cloud link → itself
 struct Redial {};

@@ -22,7 +22,8 @@ void spawn_children(Self self) {
     setting.link->metrics = setting.metrics;
     setting.probe.metrics = setting.metrics;
     state.link = self->spawn<child_options>(cloud_link, *setting.link);
-    state.probe = self->spawn<child_options>(network_probe, setting.probe, state.link);
+    state.probe = self->spawn<child_options>(network_probe, setting.probe, state.link,
+                                             edge_supervisor_actor(self));
   }
   if (setting.detached) {
     if (setting.tokenizer) {
@@ -52,7 +53,89 @@ GenerationSetting setting_for(const EdgeSupervisorState& state, GenerationId id)
   setting.num_layers = config.num_layers;
   setting.cut = config.exits ? config.exits->layers.front() : config.num_layers;
   setting.metrics = state.setting.metrics;
+  if (state.modes) {
+    setting.mode = state.modes->mode();
+    setting.mode_reason = state.modes->reason();
+  }
   return setting;
+}
+
+/// One transition reaches whoever acts by the mode.
+void enter(Self self, const policy::ModeTransition& transition) {
+  auto& state = self->state;
+  const auto& metrics = *state.setting.metrics;
+  const auto from = policy::mode_of(transition.from);
+  const auto to = policy::mode_of(transition.to);
+  state.setting.logger.info("mode", {{"from", policy::name_of(transition.from)},
+                                     {"to", policy::name_of(transition.to)},
+                                     {"reason", policy::name_of(transition.reason)}});
+  metrics.mode_transitions[transition.reason].Increment();
+  metrics.set_mode(to);
+  const bool probing = transition.to == policy::SupervisorState::probing;
+  if (probing || transition.from == policy::SupervisorState::probing) {
+    self->send(state.probe,
+               PingEvery{probing ? state.setting.mode.probe_ping_interval
+                                 : policy::Duration(state.setting.probe.heartbeat)});
+  }
+  if (from == to) return;
+  self->send(state.link, HoldRows{to == policy::Mode::standalone});
+  for (const auto& [id, handle] : state.generations) {
+    self->send(handle, ModeChanged{to, transition.reason});
+  }
+}
+
+/// Lets the controller look at the link until it has nothing more to change.
+void decide_mode(Self self) {
+  auto& state = self->state;
+  if (!state.modes || state.shutting_down) return;
+  const auto now = self->clock().now();
+  while (const auto transition = state.modes->update(now, state.measured.view)) {
+    enter(self, *transition);
+  }
+  const auto next = state.modes->next_update();
+  if (!next || (state.mode_due && *state.mode_due <= *next)) return;
+  state.mode_due = next;
+  self->delayed_send(self, *next - now, ModeDue{});
+}
+
+/// Begins as the settings say; where the mode is held, whatever the link does.
+void start_modes(Self self) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  state.modes.emplace(state.setting.mode, now);
+  if (!state.setting.adaptive) state.modes->force(now, state.setting.mode.preferred);
+  state.setting.metrics->set_mode(state.modes->mode());
+  if (state.modes->mode() == policy::Mode::standalone) self->send(state.link, HoldRows{true});
+}
+
+void reconfigure(Self self, const Reconfigure& request) {
+  auto& state = self->state;
+  for (const auto& [id, handle] : state.generations) {
+    self->send(handle, RequestChanged{request.thresholds, request.token_deadline,
+                                      request.first_token_deadline});
+  }
+  state.setting.mode = request.mode;
+  state.setting.adaptive = request.adaptive;
+  if (!state.modes) return;
+  const auto now = self->clock().now();
+  if (const auto changed = state.modes->configure(now, request.mode)) enter(self, *changed);
+  std::optional<policy::ModeTransition> changed_force;
+  if (!request.adaptive) {
+    changed_force = state.modes->force(now, request.mode.preferred);
+  } else if (state.modes->forced()) {
+    changed_force = state.modes->force(now, std::nullopt);
+  }
+  if (changed_force) enter(self, *changed_force);
+  decide_mode(self);
+}
+
+LinkReport report(const EdgeSupervisorState& state) {
+  auto report = state.measured.report;
+  if (state.modes) {
+    report.state = state.modes->state();
+    report.reason = state.modes->reason();
+  }
+  return report;
 }
 
 GenerationStarted start(Self self, const StartGeneration& start) {
@@ -115,6 +198,11 @@ void child_down(Self self, const caf::down_msg& down) {
 edge_supervisor_actor::behavior_type edge_supervisor(Self self, EdgeSetting setting) {
   self->state.setting = std::move(setting);
   spawn_children(self);
+  if (self->state.link) {
+    start_modes(self);
+  } else {
+    self->state.setting.metrics->set_mode(policy::Mode::standalone);
+  }
   self->set_down_handler([self](const caf::down_msg& down) { child_down(self, down); });
   // Children's ends are heard of as down messages.
   self->set_exit_handler([](const caf::exit_msg&) {});
@@ -124,10 +212,16 @@ edge_supervisor_actor::behavior_type edge_supervisor(Self self, EdgeSetting sett
         const auto found = self->state.generations.find(cancel.generation);
         if (found != self->state.generations.end()) self->send(found->second, cancel);
       },
-      [self](GetLinkReport question) -> caf::result<LinkReport> {
-        if (!self->state.probe) return LinkReport{};
-        return self->delegate(self->state.probe, question);
+      [self](const LinkMeasured& measured) {
+        self->state.measured = measured;
+        decide_mode(self);
       },
+      [self](const ModeDue&) {
+        self->state.mode_due.reset();
+        decide_mode(self);
+      },
+      [self](const Reconfigure& request) { reconfigure(self, request); },
+      [self](const GetLinkReport&) { return report(self->state); },
       [self](AwaitLink question) -> caf::result<LinkReport> {
         if (!self->state.probe) return LinkReport{};
         return self->delegate(self->state.probe, question);

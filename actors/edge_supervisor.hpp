@@ -1,5 +1,6 @@
 #pragma once
-// Edge supervisor: builds the edge's actors, starts generations, and ends everything in order.
+// Edge supervisor: builds the edge's actors, starts generations, decides by the link's quality
+// whether the edge works with the cloud or alone, and ends everything in order.
 
 #include <map>
 #include <memory>
@@ -18,6 +19,8 @@ struct EdgeSetting {
   std::shared_ptr<const model::Tokenizer> tokenizer;  // null: prompts come as ids
   std::optional<CloudLinkSetting> link;               // none: standalone for ever
   NetworkProbeSetting probe;         // the supervisor fills in its metrics and the link's
+  policy::ModeSettings mode;         // of an edge with a link
+  bool adaptive = true;              // false: stay in mode.preferred whatever the link does
   std::size_t max_generations = 64;  // at a time; more are refused
   /// Own threads for the actors that compute; off only in tests that own the scheduler.
   bool detached = true;
@@ -33,6 +36,9 @@ struct EdgeSupervisorState {
   exit_decision_actor decisions;
   cloud_link_actor link;
   network_probe_actor probe;
+  std::optional<policy::ModeController> modes;  // of an edge with a link
+  LinkMeasured measured;                        // the last
+  std::optional<caf::actor_clock::time_point> mode_due;
   GenerationId last_generation = 0;
   std::map<GenerationId, generation_actor> generations;
   bool shutting_down = false;

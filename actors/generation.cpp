@@ -155,17 +155,24 @@ void fall_back(Self self, monitoring::AskOutcome outcome) {
   emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false);
 }
 
+void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason reason) {
+  if (state.result.mode == mode) return;
+  state.result.mode = mode;
+  state.result.mode_switches.push_back(
+      {static_cast<std::int64_t>(state.output.size()), mode, reason});
+}
+
 /// A cloud that ran everything is gone: the edge takes over with prompt and emitted ids.
-void take_over(Self self) {
+void take_over(Self self, policy::ModeReason reason) {
   auto& state = self->state;
   state.path = Path::local;
-  state.result.mode = policy::Mode::standalone;
+  switch_mode(state, policy::Mode::standalone, reason);
   begin_local(self);
 }
 
 void no_exit_sure(Self self, const NoExitSure& reading) {
   auto& state = self->state;
-  if (state.path == Path::local) {
+  if (state.path == Path::local || state.alone) {
     emit(self, reading.reading, {policy::Source::Kind::exit, reading.exit}, false);
     return;
   }
@@ -201,10 +208,42 @@ void cloud_failed(Self self, const CloudFailed& failure) {
     if (failure.user_error) {
       finish_failed(self, failure.reason, true);
     } else {
-      take_over(self);
+      take_over(self, policy::ModeReason::link_lost);
     }
   } else if (state.waiting && state.waiting->position == failure.position) {
-    fall_back(self, monitoring::AskOutcome::lost);
+    fall_back(self, failure.skipped ? monitoring::AskOutcome::skipped
+                                    : monitoring::AskOutcome::lost);
+  }
+}
+
+void upload_stopped(Self self, const UploadStopped& stopped) {
+  auto& state = self->state;
+  warn(state, stopped.reason);
+  if (state.path == Path::on_cloud) {
+    take_over(self, policy::ModeReason::budget_spent);
+    return;
+  }
+  state.path = Path::local;
+  switch_mode(state, policy::Mode::standalone, policy::ModeReason::budget_spent);
+  if (state.waiting) fall_back(self, monitoring::AskOutcome::skipped);
+}
+
+/// A token that waits for the cloud goes on waiting: its deadline bounds that.
+void mode_changed(Self self, const ModeChanged& change) {
+  auto& state = self->state;
+  if (state.path != Path::with_cloud) return;
+  state.alone = change.mode == policy::Mode::standalone;
+  switch_mode(state, state.alone ? policy::Mode::standalone : state.request.mode, change.reason);
+}
+
+void request_changed(Self self, const RequestChanged& change) {
+  auto& state = self->state;
+  state.request.thresholds = change.thresholds;
+  state.request.token_deadline = change.token_deadline;
+  state.request.first_token_deadline = change.first_token_deadline;
+  if (state.session_open) {
+    self->send(state.setting.decisions,
+               BeginDecisions{state.setting.id, state.request.thresholds, self});
   }
 }
 
@@ -213,7 +252,7 @@ void deadline_passed(Self self, std::int64_t position) {
   if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
     warn(state, "the cloud was late; the edge went on alone");
     self->send(state.setting.link, AbandonAsk{state.setting.id, position});
-    take_over(self);
+    take_over(self, policy::ModeReason::asks_expired);
   } else if (state.waiting && state.waiting->position == position) {
     warn(state, "the cloud was late");
     self->send(state.setting.link, AbandonAsk{state.setting.id, position});
@@ -285,6 +324,19 @@ void finish(Self self, FinishReason reason) {
           });
 }
 
+void choose_path(GenerationState& state) {
+  state.alone = state.setting.mode == policy::Mode::standalone;
+  if (!state.setting.link) return;
+  if (state.request.mode == policy::Mode::collaborative) {
+    if (!policy::never_asks(state.request.thresholds)) state.path = Path::with_cloud;
+  } else if (state.request.mode == policy::Mode::cloud_only && !state.alone) {
+    state.path = Path::on_cloud;
+  }
+  if (state.alone && state.request.mode != policy::Mode::standalone) {
+    switch_mode(state, policy::Mode::standalone, state.setting.mode_reason);
+  }
+}
+
 void start(Self self) {
   auto& state = self->state;
   if (const auto* ids = std::get_if<std::vector<model::TokenId>>(&state.request.prompt)) {
@@ -322,13 +374,7 @@ generation_actor::behavior_type generation(Self self, GenerationSetting setting,
     state.detokenizer.emplace(*state.setting.vocabulary, true);
     state.stops.emplace(state.request.stop);
   }
-  const bool has_link = static_cast<bool>(state.setting.link);
-  if (has_link && state.request.mode == policy::Mode::cloud_only) {
-    state.path = Path::on_cloud;
-  } else if (has_link && state.request.mode == policy::Mode::collaborative &&
-             !policy::never_asks(state.request.thresholds)) {
-    state.path = Path::with_cloud;
-  }
+  choose_path(state);
   state.setting.metrics->generations_active.Increment();
   self->monitor(state.client);
   self->set_down_handler([self](const caf::down_msg&) {
@@ -348,6 +394,15 @@ generation_actor::behavior_type generation(Self self, GenerationSetting setting,
       },
       [self](const CloudFailed& failure) {
         if (!self->state.finishing) cloud_failed(self, failure);
+      },
+      [self](const UploadStopped& stopped) {
+        if (!self->state.finishing) upload_stopped(self, stopped);
+      },
+      [self](const ModeChanged& change) {
+        if (!self->state.finishing) mode_changed(self, change);
+      },
+      [self](const RequestChanged& change) {
+        if (!self->state.finishing) request_changed(self, change);
       },
       [self](const DeadlinePassed& deadline) {
         if (!self->state.finishing) deadline_passed(self, deadline.position);

@@ -29,6 +29,8 @@ struct GenerationSetting {
   std::int64_t max_positions = 0;
   std::int64_t num_layers = 0;
   std::int64_t cut = 0;                        // E1
+  policy::Mode mode = policy::Mode::standalone;  // of the edge, when the generation starts
+  policy::ModeReason mode_reason = policy::ModeReason::started;
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
 };
 
@@ -44,8 +46,11 @@ struct GenerationState {
   std::optional<model::StreamingDetokenizer> detokenizer;
   std::optional<model::StopStrings> stops;
 
-  /// Where the tokens come from now.
+  /// Where the tokens come from: the edge alone to the end, the edge with what the cloud adds, or
+  /// the cloud.
   enum class Path { local, with_cloud, on_cloud } path = Path::local;
+  /// The edge is in standalone mode: with_cloud keeps its rows and asks nothing.
+  bool alone = false;
   bool finishing = false;
   bool upload_open = false;
   bool session_open = false;

@@ -10,7 +10,7 @@
 
 #include "model/sampling.hpp"
 #include "policy/exit_decision.hpp"
-#include "policy/mode.hpp"
+#include "policy/mode_controller.hpp"
 #include "policy/source.hpp"
 
 namespace cecollm::actors {
@@ -64,6 +64,13 @@ struct UploadStats {
   std::uint64_t rows_resent = 0;
 };
 
+/// The edge went alone, or back to the cloud, in the middle of a generation.
+struct ModeSwitch {
+  std::int64_t index = 0;  // of the first token in the new mode
+  policy::Mode mode = policy::Mode::standalone;
+  policy::ModeReason reason = policy::ModeReason::started;
+};
+
 /// Layer·row products, the measure of where the computing happened.
 struct ComputeStats {
   std::int64_t edge_layer_rows = 0;
@@ -84,7 +91,8 @@ struct GenerationFinished {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
   policy::SourceCounts counts;
-  policy::Mode mode = policy::Mode::collaborative;
+  policy::Mode mode = policy::Mode::collaborative;  // at its end
+  std::vector<ModeSwitch> mode_switches;
   std::chrono::nanoseconds time_to_first_token{0};
   std::chrono::nanoseconds total{0};
   std::chrono::nanoseconds cloud_wait{0};  // sum over asks

@@ -9,16 +9,48 @@ using Self = network_probe_actor::stateful_pointer<NetworkProbeState>;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
+/// Acknowledgements come with every token; to pass on each would cost more than it tells.
+constexpr std::chrono::milliseconds least_between_acknowledgements{20};
+
 LinkReport report_of(const NetworkProbeState& state) {
   LinkReport report;
   report.connected = state.estimate.connected();
   report.problem = state.problem;
   report.mismatch = state.mismatch;
-  if (const auto rtt = state.estimate.round_trip().smoothed()) {
+  if (const auto rtt = state.estimate.round_trip().median()) {
     report.rtt = duration_cast<microseconds>(*rtt);
   }
   report.goodput_up = state.estimate.goodput().bytes_per_second();
   return report;
+}
+
+void show(const NetworkProbeState& state) {
+  const auto& metrics = *state.setting.metrics;
+  metrics.link_connected.Set(state.estimate.connected() ? 1 : 0);
+  if (const auto rtt = state.estimate.round_trip().median())
+    metrics.link_rtt.Set(monitoring::seconds(*rtt));
+  if (const auto rate = state.estimate.goodput().bytes_per_second())
+    metrics.link_goodput.Set(*rate);
+}
+
+/// Tells whoever decides by it what the link is like now.
+void tell(Self self) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  state.told = now;
+  LinkMeasured measured;
+  measured.report = report_of(state);
+  auto& view = measured.view;
+  view.connected = state.estimate.connected();
+  view.cost = policy::expected_cost(now, state.estimate, state.load);
+  view.samples = state.estimate.round_trip().samples();
+  view.expired_asks = state.estimate.expired_asks();
+  view.ping_timeouts = state.estimate.ping_timeouts();
+  view.budget_exhausted = state.budget_exhausted;
+  measured.quote = {now, view.cost, measured.report.goodput_up};
+  self->send(state.link, measured);
+  self->send(state.supervisor, std::move(measured));
+  show(state);
 }
 
 /// The first attempt has come to something: whoever waited for that hears of it.
@@ -28,58 +60,62 @@ void resolve(NetworkProbeState& state) {
   state.waiting.clear();
 }
 
-void show(const NetworkProbeState& state) {
-  const auto& metrics = *state.setting.metrics;
-  metrics.link_connected.Set(state.estimate.connected() ? 1 : 0);
-  if (const auto rtt = state.estimate.round_trip().smoothed())
-    metrics.link_rtt.Set(monitoring::seconds(*rtt));
-  if (const auto rate = state.estimate.goodput().bytes_per_second())
-    metrics.link_goodput.Set(*rate);
+/// One timer at a time is in force: the earliest.
+void wake_at(Self self, caf::actor_clock::time_point due) {
+  auto& next = self->state.next_tick;
+  if (next && *next <= due) return;
+  next = due;
+  self->delayed_send(self, due - self->clock().now(), Tick{due});
 }
 
 void ping(Self self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   state.ping = NetworkProbeState::Ping{++state.last_nonce, now, state.estimate.uplink_delay(now)};
+  state.estimate.on_ping_sent(now);
   self->send(state.link, SendPing{state.last_nonce});
+  wake_at(self, now + state.estimate.timeout());
 }
 
 /// Pings when one is due and none is on its way; an unanswered one counts as missed in time.
-void tick(Self self) {
+void tick(Self self, const Tick& tick) {
   auto& state = self->state;
+  if (state.next_tick != tick.due) return;  // overtaken by an earlier one
+  state.next_tick.reset();
   const auto now = self->clock().now();
   if (state.ping && now - state.ping->sent >= state.estimate.timeout()) {
     state.estimate.on_ping_timeout();
     state.setting.metrics->heartbeats_missed.Increment();
     state.ping.reset();
+    tell(self);
   }
-  if (!state.ping && state.estimate.ping_due(now)) ping(self);
-  show(state);
-  self->delayed_send(self, state.setting.heartbeat, Tick{});
+  if (!state.ping && state.estimate.ping_due(now, state.ping_interval)) ping(self);
+  wake_at(self, now + state.ping_interval);
 }
 
 }  // namespace
 
 network_probe_actor::behavior_type network_probe(Self self, NetworkProbeSetting setting,
-                                                 cloud_link_actor link) {
+                                                 cloud_link_actor link,
+                                                 edge_supervisor_actor supervisor) {
   auto& state = self->state;
   state.setting = setting;
   state.link = std::move(link);
-  policy::LinkEstimateSettings estimate;
-  estimate.ping_interval = setting.heartbeat;
-  state.estimate = policy::LinkEstimate(estimate);
+  state.supervisor = std::move(supervisor);
+  state.ping_interval = setting.heartbeat;
   self->send(state.link, WatchLink{self});
-  self->delayed_send(self, setting.heartbeat, Tick{});
+  wake_at(self, self->clock().now() + state.ping_interval);
   return {
       [self](const LinkUp&) {
         auto& now = self->state;
         now.problem.clear();
         now.mismatch = false;
         now.ping.reset();
+        now.load = policy::CloudLoad();
         now.estimate.on_connected(self->clock().now());
         ping(self);  // the first sample, without waiting for traffic
         resolve(now);
-        show(now);
+        tell(self);
       },
       [self](const LinkDown& down) {
         auto& now = self->state;
@@ -88,27 +124,46 @@ network_probe_actor::behavior_type network_probe(Self self, NetworkProbeSetting 
         now.ping.reset();
         now.estimate.on_disconnected();
         resolve(now);
-        show(now);
+        tell(self);
       },
       [self](const PongSeen& pong) {
         auto& now = self->state;
-        if (!now.ping || now.ping->nonce != pong.nonce) return;  // of a ping that was given up
+        if (!now.ping || now.ping->nonce != pong.nonce) {
+          now.estimate.on_heard(self->clock().now());  // of a ping that was given up
+          return;
+        }
         now.estimate.on_pong(self->clock().now(), now.ping->sent, now.ping->own_queue);
         now.ping.reset();
-        show(now);
+        tell(self);
       },
       [self](const RowsSent& rows) {
         self->state.estimate.on_uploaded(self->clock().now(), rows.bytes);
       },
       [self](const RowsAcknowledged& rows) {
-        self->state.estimate.on_acknowledged(self->clock().now(), rows.bytes);
+        const auto now = self->clock().now();
+        self->state.estimate.on_acknowledged(now, rows.bytes);
+        if (now - self->state.told >= least_between_acknowledgements) tell(self);
       },
       [self](const AnswerSeen& answer) {
-        self->state.estimate.on_answer(self->clock().now(), answer.sent, answer.cloud_time,
-                                       policy::Duration::zero());
+        const auto now = self->clock().now();
+        self->state.load.on_report(now, answer.queue, answer.compute);
+        self->state.estimate.on_answer(now, answer.sent, answer.queue + answer.compute,
+                                       answer.own_queue);
+        tell(self);
       },
-      [self](const Tick&) { tick(self); },
-      [self](const GetLinkReport&) { return report_of(self->state); },
+      [self](const AskExpired&) {
+        self->state.estimate.on_ask_expired();
+        tell(self);
+      },
+      [self](const BudgetSeen& budget) {
+        self->state.budget_exhausted = budget.exhausted;
+        tell(self);
+      },
+      [self](const PingEvery& every) {
+        self->state.ping_interval = every.interval;
+        wake_at(self, self->clock().now() + every.interval);
+      },
+      [self](const Tick& due) { tick(self, due); },
       [self](const AwaitLink&) -> caf::result<LinkReport> {
         auto& now = self->state;
         if (now.resolved) return report_of(now);

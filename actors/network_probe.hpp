@@ -1,6 +1,6 @@
 #pragma once
 // Network probe: keeps the estimate of the link. It pings when traffic is not already telling, and
-// knows what the supervisor and people want to know about the link.
+// tells the supervisor and the link what it makes of what it saw.
 
 #include <chrono>
 #include <optional>
@@ -22,10 +22,14 @@ struct NetworkProbeState {
   static inline const char* name = "network_probe";
   NetworkProbeSetting setting;
   cloud_link_actor link;
+  edge_supervisor_actor supervisor;
   std::string problem;    // why there is no connection
   bool mismatch = false;  // the problem is a mismatch of version, model or cut
   bool resolved = false;  // the first attempt to connect has come to something
+  bool budget_exhausted = false;
   policy::LinkEstimate estimate;
+  policy::CloudLoad load;
+  policy::Duration ping_interval{0};
   std::uint64_t last_nonce = 0;
   struct Ping {
     std::uint64_t nonce = 0;
@@ -33,11 +37,13 @@ struct NetworkProbeState {
     policy::Duration own_queue{0};  // what waited before it
   };
   std::optional<Ping> ping;  // on its way
+  std::optional<caf::actor_clock::time_point> next_tick;
+  caf::actor_clock::time_point told;  // when the others last heard of us
   std::vector<caf::typed_response_promise<LinkReport>> waiting;
 };
 
 network_probe_actor::behavior_type network_probe(
     network_probe_actor::stateful_pointer<NetworkProbeState> self, NetworkProbeSetting setting,
-    cloud_link_actor link);
+    cloud_link_actor link, edge_supervisor_actor supervisor);
 
 }  // namespace cecollm::actors

@@ -63,7 +63,7 @@ Outcome<GenerationReport> run_edge(const EdgeSettings& settings, const DemoOptio
                                    const TextSink& on_token, Termination& termination) {
   auto node = EdgeNode::start(settings, node_logger("edge", settings.monitoring));
   if (!node) return tl::unexpected(node.error());
-  if (settings.cloud) {
+  if (!settings.clouds.empty()) {
     if (const auto link = (*node)->await_link(start_limit); !link.connected) {
       return failed("the edge did not reach the demo's cloud: " + link.problem);
     }

@@ -39,11 +39,21 @@ Outcome<actors::CloudLinkSetting> link_setting(const EdgeSettings& settings,
   link.hello.hidden_size = config.hidden_size;
   link.row_bytes = codec.row_bytes(config.hidden_size);
   link.reconnect_seed = random_number();
-  // The actor system is known only to the actor that dials.
-  link.dials.push_back([endpoint = *settings.cloud, tls = *tls,
-                        limits = connection_limits(settings.link)](const caf::actor& owner) {
-    transport::dial(owner.home_system(), endpoint, tls, limits, owner);
-  });
+  link.max_kept_bytes = settings.row_memory;
+  link.budget = settings.upload_budget;
+  std::shared_ptr<transport::EmulatedLink> emulated;
+  if (settings.emulated_link) {
+    // Connections run on the actor clock, which is this one.
+    emulated = std::make_shared<transport::EmulatedLink>(*settings.emulated_link,
+                                                         std::chrono::steady_clock::now());
+  }
+  for (const auto& endpoint : settings.clouds) {
+    // The actor system is known only to the actor that dials.
+    link.dials.push_back([endpoint, tls = *tls, limits = connection_limits(settings.link),
+                          emulated](const caf::actor& owner) {
+      transport::dial(owner.home_system(), endpoint, tls, limits, owner, emulated);
+    });
+  }
   return link;
 }
 
@@ -55,6 +65,9 @@ monitoring::EdgeLabels labels_for(const ModelSettings& settings, const model::Mo
   for (const auto mode :
        {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
     labels.modes.emplace_back(policy::name_of(mode));
+  }
+  for (const auto reason : policy::all_mode_reasons) {
+    labels.transition_reasons.emplace_back(policy::name_of(reason));
   }
   return labels;
 }
@@ -117,7 +130,9 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   setting.metrics = node->metrics_.get();
   setting.logger = logger;
   setting.probe.heartbeat = settings.link.heartbeat;
-  if (settings.cloud) {
+  setting.mode = settings.supervisor;
+  setting.adaptive = settings.adaptive;
+  if (!settings.clouds.empty()) {
     auto link = link_setting(settings, checkpoint->config(), *identity, *codec);
     if (!link) return tl::unexpected(link.error());
     setting.link = std::move(*link);

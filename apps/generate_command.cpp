@@ -30,7 +30,7 @@ Outcome<GenerationReport> generate_with_edge(const EdgeSettings& settings, const
   if (const auto request = request_from(settings, (*node)->config()); !request) {
     return tl::unexpected(request.error());
   }
-  if (settings.cloud) {
+  if (!settings.clouds.empty()) {
     // A mismatch is to be known before the first token, and a cloud that is not there costs no
     // token's deadline.
     const auto link = (*node)->await_link(settings.link.connect_timeout);

@@ -34,6 +34,12 @@ nlohmann::ordered_json json_of(const policy::SourceCounts& counts) {
   return json;
 }
 
+nlohmann::ordered_json json_of(const actors::ModeSwitch& change) {
+  return {{"token", change.index},
+          {"mode", policy::name_of(change.mode)},
+          {"reason", policy::name_of(change.reason)}};
+}
+
 }  // namespace
 
 std::chrono::nanoseconds GenerationReport::time_per_token() const {
@@ -64,11 +70,14 @@ void add_end(GenerationReport& report, const actors::GenerationFinished& end) {
   report.upload = end.upload;
   report.compute = end.compute;
   report.values_clamped = end.values_clamped;
+  report.mode_switches = end.mode_switches;
 }
 
 std::string to_json(const GenerationReport& report) {
   auto tokens = nlohmann::ordered_json::array();
   for (const auto& token : report.tokens) tokens.push_back(json_of(token));
+  auto mode_switches = nlohmann::ordered_json::array();
+  for (const auto& change : report.mode_switches) mode_switches.push_back(json_of(change));
   const nlohmann::ordered_json json{
       {"text", report.text},
       {"tokens", std::move(tokens)},
@@ -87,6 +96,7 @@ std::string to_json(const GenerationReport& report) {
       {"ttft_ms", milliseconds(report.time_to_first_token)},
       {"tpot_ms", milliseconds(report.time_per_token())},
       {"mode", report.mode},
+      {"mode_switches", std::move(mode_switches)},
       {"warning", report.warning}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -32,6 +32,7 @@ struct GenerationReport {
   actors::UploadStats upload;
   actors::ComputeStats compute;
   std::uint64_t values_clamped = 0;
+  std::vector<actors::ModeSwitch> mode_switches;
 
   /// The part of `text` that no token shows: what was held back until the end.
   std::string tail() const;

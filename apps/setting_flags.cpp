@@ -38,6 +38,8 @@ std::string_view placeholder_of(const SettingKey& key) {
       return "SIZE";
     case ValueKind::endpoint:
       return "HOST:PORT";
+    case ValueKind::endpoint_list:
+      return "HOST:PORT[,HOST:PORT]";
     case ValueKind::choice:
       return key.choices;
     case ValueKind::integer_list:

@@ -28,6 +28,7 @@ enum class ValueKind {
   integer_list,
   real_list,
   text_list,
+  endpoint_list,  // "HOST:PORT,HOST:PORT"
 };
 std::string_view name_of(ValueKind kind);
 

@@ -85,6 +85,16 @@ tl::expected<std::vector<Number>, std::string> parse_list(std::string_view text,
   return numbers;
 }
 
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    parts.emplace_back(trimmed(text.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return parts;
+}
+
 std::string shown_duration(double milliseconds) {
   for (auto unit = duration_units.rbegin(); unit != duration_units.rend(); ++unit) {
     if (milliseconds >= unit->factor && std::fmod(milliseconds, unit->factor) == 0) {
@@ -157,7 +167,7 @@ std::optional<std::string> text_problem(const SettingKey& key, const std::string
   if (key.kind == ValueKind::choice && !is_choice(key.choices, text)) {
     return quoted(text) + " is none of " + listed(key.choices);
   }
-  if (key.kind == ValueKind::endpoint) {
+  if (key.kind == ValueKind::endpoint || key.kind == ValueKind::endpoint_list) {
     if (const auto endpoint = transport::parse_endpoint(text); !endpoint) {
       return endpoint.error().message;
     }
@@ -185,8 +195,12 @@ struct Problem {
     return list_problem(key, list);
   }
   std::optional<std::string> operator()(const std::vector<std::string>& list) const {
+    if (key.kind == ValueKind::endpoint_list && list.empty()) {
+      return "the list is empty; leave the key out instead";
+    }
     for (const std::string& text : list) {
       if (text.empty()) return "a text in the list is empty";
+      if (auto problem = text_problem(key, text)) return problem;
     }
     return std::nullopt;
   }
@@ -222,6 +236,8 @@ ValueOrReason parse_unchecked(const SettingKey& key, std::string_view text) {
       return widened(parse_list<double>(text, "number"));
     case ValueKind::text_list:
       return SettingValue{std::vector<std::string>{std::string(text)}};
+    case ValueKind::endpoint_list:
+      return SettingValue{split_at_commas(text)};
     case ValueKind::text:
     case ValueKind::path:
     case ValueKind::endpoint:

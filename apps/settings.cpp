@@ -30,13 +30,19 @@ class Builder {
     const bool needs_cloud =
         mode == GenerationMode::collaborative || mode == GenerationMode::cloud_only;
     if (needs_cloud) {
-      settings.cloud = endpoint("link.cloud");
-      if (!settings.cloud) {
+      settings.clouds = clouds();
+      if (settings.clouds.empty()) {
         problem(values_.locate("generation.mode") + ": mode " + std::string(name_of(mode)) +
                 " needs a cloud; give its address as " + named("link.cloud"));
       }
     }
-    settings.link = link(settings.cloud, "link.cloud");
+    settings.link = link(settings.clouds, "link.cloud");
+    settings.row_memory = static_cast<std::size_t>(get<std::int64_t>("link.row_memory"));
+    settings.upload_budget = {optional_size("link.upload_budget_request"),
+                              optional_size("link.upload_budget_day")};
+    settings.emulated_link = emulated_link();
+    settings.adaptive = get<bool>("supervisor.adaptive");
+    settings.supervisor = supervisor(mode);
     settings.monitoring = monitoring();
     return settings;
   }
@@ -51,7 +57,8 @@ class Builder {
     } else {
       problem("the address to listen on is missing; give it as " + named("link.listen"));
     }
-    settings.link = link(listen, "link.listen");
+    settings.link =
+        link(listen ? std::vector{*listen} : std::vector<transport::Endpoint>{}, "link.listen");
     settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
     settings.contexts = contexts();
     settings.monitoring = monitoring();
@@ -74,6 +81,65 @@ class Builder {
       return std::nullopt;
     }
     return *std::move(parsed);
+  }
+
+  std::vector<transport::Endpoint> clouds() {
+    std::vector<transport::Endpoint> endpoints;
+    for (const auto& text : get<std::vector<std::string>>("link.cloud")) {
+      // Each was checked when it was read.
+      if (auto parsed = transport::parse_endpoint(text)) endpoints.push_back(*std::move(parsed));
+    }
+    return endpoints;
+  }
+
+  std::optional<std::uint64_t> optional_size(std::string_view name) const {
+    if (!values_.has(name)) return std::nullopt;
+    return static_cast<std::uint64_t>(values_.get<std::int64_t>(name));
+  }
+
+  std::optional<transport::LinkShape> emulated_link() {
+    if (values_.has("link.emulate") && values_.has("link.emulate_trace")) {
+      problem(values_.locate("link.emulate") + " and link.emulate_trace exclude each other");
+      return std::nullopt;
+    }
+    for (const std::string_view name : {"link.emulate", "link.emulate_trace"}) {
+      if (!values_.has(name)) continue;
+      const auto text = values_.get<std::string>(name);
+      auto shape = name == "link.emulate" ? transport::parse_link_spec(text)
+                                          : transport::load_link_trace(text);
+      if (shape) return *std::move(shape);
+      problem(values_.locate(name) + ": " + shape.error().message);
+    }
+    return std::nullopt;
+  }
+
+  policy::ModeSettings supervisor(GenerationMode mode) {
+    policy::ModeSettings settings;
+    settings.preferred = policy_mode(mode).value_or(policy::Mode::standalone);
+    settings.leave_above = get<milliseconds>("supervisor.leave_above");
+    settings.enter_below = get<milliseconds>("supervisor.enter_below");
+    settings.minimum_dwell = get<milliseconds>("supervisor.minimum_dwell");
+    settings.expired_asks = static_cast<int>(get<std::int64_t>("supervisor.expired_asks"));
+    settings.ping_timeouts = static_cast<int>(get<std::int64_t>("supervisor.ping_timeouts"));
+    settings.probe_interval = get<milliseconds>("supervisor.probe_interval");
+    settings.maximum_probe_interval = get<milliseconds>("supervisor.probe_interval_max");
+    settings.probe_samples = static_cast<int>(get<std::int64_t>("supervisor.probe_samples"));
+    settings.probe_timeout = get<milliseconds>("supervisor.probe_timeout");
+    at_most("supervisor.enter_below", "supervisor.leave_above");
+    at_most("supervisor.probe_interval", "supervisor.probe_interval_max");
+    if (settings.probe_ping_interval > settings.probe_timeout / settings.probe_samples) {
+      problem(values_.locate("supervisor.probe_timeout") + " must be at least " +
+              std::to_string(settings.probe_samples * 100) +
+              "ms for supervisor.probe_samples = " + std::to_string(settings.probe_samples));
+    }
+    return settings;
+  }
+
+  void at_most(std::string_view less, std::string_view more) {
+    const auto limit = get<milliseconds>(more);
+    if (get<milliseconds>(less) <= limit) return;
+    problem(values_.locate(less) + " must be at most " + std::string(more) + " (" +
+            std::to_string(limit.count()) + "ms)");
   }
 
   ModelSettings model() {
@@ -108,11 +174,11 @@ class Builder {
     return compute_dtype() == model::ComputeDType::fp32 ? model::DType::f32 : model::DType::f16;
   }
 
-  LinkSettings link(const std::optional<transport::Endpoint>& address,
+  LinkSettings link(const std::vector<transport::Endpoint>& addresses,
                     std::string_view address_name) {
     LinkSettings settings;
     settings.insecure = get<bool>("link.insecure");
-    if (address) settings.credentials = credentials(*address, address_name);
+    if (!addresses.empty()) settings.credentials = credentials(addresses, address_name);
     settings.row_dtype = row_dtype();
     settings.heartbeat = get<milliseconds>("link.heartbeat");
     settings.silence_limit = get<milliseconds>("link.silence_limit");
@@ -132,11 +198,12 @@ class Builder {
     return settings;
   }
 
-  std::optional<transport::Credentials> credentials(const transport::Endpoint& address,
-                                                    std::string_view address_name) {
+  std::optional<transport::Credentials> credentials(
+      const std::vector<transport::Endpoint>& addresses, std::string_view address_name) {
     constexpr std::string_view names[] = {"link.certificate", "link.key", "link.authority"};
     if (get<bool>("link.insecure")) {
-      if (!transport::is_loopback(address)) {
+      for (const auto& address : addresses) {
+        if (transport::is_loopback(address)) continue;
         problem(values_.locate("link.insecure") + ": only for loopback addresses, and " +
                 std::string(address_name) + " is " + transport::to_string(address) +
                 "; give certificates instead");
@@ -155,6 +222,7 @@ class Builder {
       missing += named(name);
     }
     if (!missing.empty()) {
+      const auto& address = addresses.front();
       problem("the link at " + transport::to_string(address) + " lacks " + missing +
               (transport::is_loopback(address) ? "; or, on loopback, use --insecure" : ""));
       return std::nullopt;

@@ -16,8 +16,10 @@
 #include "model/config.hpp"
 #include "model/sampling.hpp"
 #include "model/torch_engine.hpp"
-#include "policy/mode.hpp"
+#include "policy/budget.hpp"
+#include "policy/mode_controller.hpp"
 #include "transport/endpoint.hpp"
+#include "transport/link_shape.hpp"
 #include "transport/tls.hpp"
 
 namespace cecollm::apps {
@@ -67,7 +69,14 @@ struct GenerationSettings {
 struct EdgeSettings {
   ModelSettings model;
   LinkSettings link;
-  std::optional<transport::Endpoint> cloud;  // present in modes collaborative and cloud_only
+  /// In order of preference; empty unless the mode is collaborative or cloud_only.
+  std::vector<transport::Endpoint> clouds;
+  std::size_t row_memory = 0;  // bytes
+  policy::UploadBudgetSettings upload_budget;
+  std::optional<transport::LinkShape> emulated_link;
+  /// Its preferred mode is generation.mode where that uses a cloud.
+  policy::ModeSettings supervisor;
+  bool adaptive = true;
   GenerationSettings generation;
   MonitoringSettings monitoring;
 };

@@ -59,6 +59,8 @@ std::string wants(const SettingKey& key) {
       return "numbers in brackets: [0.8, 0.9]";
     case ValueKind::text_list:
       return "texts in brackets: [\"…\"]";
+    case ValueKind::endpoint_list:
+      return "addresses in brackets: [\"HOST:PORT\"]";
     case ValueKind::duration:
       return "a duration in quotes: \"250ms\", \"5s\", \"2min\", \"1h\"";
     case ValueKind::size:
@@ -121,6 +123,7 @@ std::optional<SettingValue> typed_value(const SettingKey& key, const toml::node&
     case ValueKind::real_list:
       return list_of<double>(node);
     case ValueKind::text_list:
+    case ValueKind::endpoint_list:
       return list_of<std::string>(node);
     case ValueKind::text:
     case ValueKind::path:

@@ -38,6 +38,19 @@ std::optional<AskCost> expected_cost(TimePoint now, const LinkEstimate& link,
   return AskCost{*round_trip, link.uplink_delay(now), load.expected(now)};
 }
 
+std::optional<AskCost> AskQuote::cost_at(TimePoint now, std::uint64_t bytes) const {
+  if (!cost) return std::nullopt;
+  auto current = *cost;
+  current.uplink = std::max(current.uplink - std::max(now - at, Duration::zero()), Duration::zero());
+  if (bytes_per_second && *bytes_per_second > 0) {
+    const auto seconds = static_cast<double>(bytes) / *bytes_per_second;
+    // Beyond an hour it makes no difference, and a cast of infinity would.
+    current.uplink += std::chrono::duration_cast<Duration>(
+        std::chrono::duration<double>(std::min(seconds, 3600.0)));
+  }
+  return current;
+}
+
 std::string_view name_of(AskVerdict verdict) {
   switch (verdict) {
     case AskVerdict::ask:

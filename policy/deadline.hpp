@@ -53,6 +53,17 @@ struct AskCost {
 std::optional<AskCost> expected_cost(TimePoint now, const LinkEstimate& link,
                                      const CloudLoad& load);
 
+/// expected_cost() for whoever does not hold the estimate: what it was when something last changed,
+/// and how the uplink has drained since.
+struct AskQuote {
+  TimePoint at{};
+  std::optional<AskCost> cost;             // then; empty before the first round trip
+  std::optional<double> bytes_per_second;  // of the uplink
+  /// The cost now, with `bytes` before the ask that the quote does not know of. Without a known
+  /// rate they count nothing: the deadline bounds what that costs.
+  std::optional<AskCost> cost_at(TimePoint now, std::uint64_t bytes) const;
+};
+
 /// Closed after a deadline passed without an answer, until an answer or a pong shows that the other
 /// side is there: of a link that died, only one token pays. One for each connection.
 class AskGate {

@@ -9,6 +9,7 @@
 
 #include "actors/system_config.hpp"
 #include "monitoring/metrics.hpp"
+#include "policy/mode_controller.hpp"
 
 namespace cecollm::tests {
 
@@ -38,7 +39,7 @@ class DeterministicSystem : public ::testing::Test {
     return {{"0", "fake", "", "1,2", "fp32"},
             {1, 2},
             {"standalone", "collaborative", "cloud-only"},
-            {"start"}};
+            std::vector<std::string>(policy::all_mode_reasons.size(), "reason")};
   }
   static monitoring::CloudLabels cloud_labels() {
     return {{"0", "fake", "", "1,2", "fp32"}, std::vector<std::string>(14, "code")};

@@ -27,6 +27,12 @@ inline transport::ModelDigests digests_of(const FakeModel& model) {
   return {"config", "shared" + std::to_string(model.seed), "", {layers.begin(), layers.end()}};
 }
 
+inline std::vector<std::string> mode_reasons() {
+  std::vector<std::string> names;
+  for (const auto reason : policy::all_mode_reasons) names.emplace_back(policy::name_of(reason));
+  return names;
+}
+
 class FakeCloud {
  public:
   struct Options {
@@ -113,7 +119,7 @@ class FakeEdge {
         metrics_(registry_, {{"0", "fake", "", "", "fp32"},
                              model.config.exits->layers,
                              {"standalone", "collaborative", "cloud-only"},
-                             {"start"}}) {
+                             mode_reasons()}) {
     actors::EdgeSetting setting;
     setting.engine = engine_;
     setting.metrics = &metrics_;
