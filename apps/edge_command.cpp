@@ -10,6 +10,7 @@
 #include "apps/node_logger.hpp"
 #include "apps/setting_flags.hpp"
 #include "apps/settings.hpp"
+#include "apps/settings_watch.hpp"
 #include "model/torch_engine.hpp"
 
 namespace cecollm::apps {
@@ -35,16 +36,21 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
   }
   const auto logger = node_logger("edge", settings->monitoring);
   if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
+  SettingsWatch watch(sources, *settings, logger);
   auto node = EdgeNode::start(*settings, logger);
   if (!node) return tl::unexpected(node.error());
   // Thresholds that do not fit the model are to be known before the first prompt.
   if (const auto request = request_from(*settings, (*node)->config()); !request) {
     return tl::unexpected(request.error());
   }
+  watch.start([&](const EdgeSettings& fresh) -> Outcome<void> {
+    if (!policy_mode(fresh.generation.mode)) return misused("mode full needs a restart");
+    return (*node)->reconfigure(fresh);
+  });
   std::string line;
   while (std::getline(io.in, line)) {
     if (line.empty()) continue;
-    if (const auto done = answer(**node, *settings, line, json, io); !done) {
+    if (const auto done = answer(**node, watch.current(), line, json, io); !done) {
       // One bad prompt is not the end of an edge.
       io.err << "cecollm: " << done.error().message << std::endl;
     }

@@ -169,6 +169,16 @@ actors::LinkReport EdgeNode::link_report() {
   return report;
 }
 
+Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {
+  auto request = request_from(settings, config());
+  if (!request) return tl::unexpected(request.error());
+  caf::anon_send(supervisor_, actors::Reconfigure{settings.supervisor, settings.adaptive,
+                                                  std::move(request->thresholds),
+                                                  request->token_deadline,
+                                                  request->first_token_deadline});
+  return {};
+}
+
 Outcome<actors::GenerationFinished> EdgeNode::generate(actors::GenerationRequest request,
                                                        const TokenSink& on_token) {
   caf::scoped_actor self{system_};

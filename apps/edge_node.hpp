@@ -39,6 +39,10 @@ class EdgeNode {
   actors::LinkReport await_link(std::chrono::milliseconds limit);
   actors::LinkReport link_report();
 
+  /// Thresholds, deadlines, mode and supervisor settings take effect at the next token; the rest
+  /// needs a restart. Fails where thresholds do not fit the model's exits.
+  Outcome<void> reconfigure(const EdgeSettings& settings);
+
   /// Runs one generation to its end; blocks. Any number of threads may call it at a time.
   Outcome<actors::GenerationFinished> generate(actors::GenerationRequest request,
                                                const TokenSink& on_token);

@@ -73,6 +73,7 @@ class Pair {
     common(edge, "edge");
     edge.flags["link.cloud"] = {transport::to_string(cloud_->bound())};
     edge.flags["generation.mode"] = {"collaborative"};
+    edge.flags["supervisor.adaptive"] = {"false"};
     edge.flags["generation.thresholds"] = {"2"};
     edge.flags["generation.max_tokens"] = {std::to_string(tokens_per_generation)};
     edge.flags["generation.ignore_eos"] = {"true"};

@@ -17,6 +17,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 class Settings : public testing::Test {
@@ -58,7 +59,7 @@ TEST_F(Settings, OfAnEdgeWithNothingButAModelAreTheDefaults) {
   ASSERT_TRUE(edge) << edge.error().message;
   EXPECT_EQ(edge->model.directory, "m");
   EXPECT_EQ(edge->model.dtype, model::ComputeDType::automatic);
-  EXPECT_EQ(edge->cloud, std::nullopt);
+  EXPECT_THAT(edge->clouds, IsEmpty());
   EXPECT_EQ(edge->generation.mode, GenerationMode::standalone);
   EXPECT_THAT(edge->generation.thresholds, ElementsAre(0.8F));
   EXPECT_EQ(edge->generation.max_tokens, 128);
@@ -117,8 +118,8 @@ seed = 9007199254740993
   EXPECT_THAT(edge->model.exit_layers, ElementsAre(3, 6));
   EXPECT_EQ(edge->model.dtype, model::ComputeDType::fp32);
   EXPECT_EQ(edge->model.threads, 2);
-  ASSERT_TRUE(edge->cloud);
-  EXPECT_EQ(transport::to_string(*edge->cloud), "127.0.0.1:7070");
+  ASSERT_EQ(edge->clouds.size(), 1U);
+  EXPECT_EQ(transport::to_string(edge->clouds[0]), "127.0.0.1:7070");
   EXPECT_TRUE(edge->link.insecure);
   EXPECT_EQ(edge->link.heartbeat, milliseconds(100));
   EXPECT_EQ(edge->link.max_frame_bytes, 1U << 20U);
@@ -253,7 +254,7 @@ TEST_F(Settings, CollaborateWhereACloudIsGiven) {
   standalone["generation.mode"] = {"standalone"};
   const auto edge = load_edge_settings(flags(with_model(standalone)));
   EXPECT_EQ(edge->generation.mode, GenerationMode::standalone);
-  EXPECT_EQ(edge->cloud, std::nullopt);
+  EXPECT_THAT(edge->clouds, IsEmpty());
 }
 
 TEST_F(Settings, OfCollaborationNeedACloud) {

@@ -34,6 +34,7 @@ class CloudProcess {
     sources.flags["model.dtype"] = {"fp32"};
     sources.flags["model.threads"] = {"1"};
     sources.flags["generation.mode"] = {"collaborative"};
+    sources.flags["supervisor.adaptive"] = {"false"};  // a busy machine is no bad link
     sources.flags["link.cloud"] = {address_};
     sources.flags["link.certificate"] = {pki("edge.pem")};
     sources.flags["link.key"] = {pki("edge.key")};
