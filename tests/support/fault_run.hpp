@@ -60,6 +60,10 @@ class FaultRun {
       expect_complete_in_time(*watched, world_.options().model.config);
       expect_right_tokens(world_.options().model, *watched);
     }
+    if (schedule_.patient) {
+      EXPECT_EQ(world_.edge_metrics().asks[monitoring::AskOutcome::late].Value(), 0.0)
+          << "an ask got neither an answer nor word that none would come";
+    }
   }
 
   /// What a generation allows the link to say what it has sent.
@@ -140,7 +144,7 @@ class FaultRun {
     Watches watches;
     for (const auto& generation : schedule_.generations) {
       auto request = generation.request;
-      request.token_deadline = request.first_token_deadline = std::chrono::minutes(10);
+      request.token_deadline = request.first_token_deadline = long_enough;
       watches.push_back(world_.generate(std::move(request)));
     }
     time_.run_until([&] { return ended(watches); }, time_.now() + std::chrono::hours(1));

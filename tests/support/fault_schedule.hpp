@@ -43,9 +43,12 @@ struct FaultSchedule {
   std::uint64_t seed = 0;
   std::string link;
   MemoryWorld::Options options;
+  /// Deadlines are longer than any fault: no ask may be late.
+  bool patient = false;
   std::vector<Generation> generations;
   std::vector<Fault> faults;
 };
+inline constexpr std::chrono::minutes long_enough{10};
 
 /// Chance that is the same with every standard library.
 class Dice {
@@ -141,9 +144,13 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
 
   const auto exits = model.config.exits->layers.size();
   const auto generations = dice.chance(0.6) ? 1 : dice.between(2, 4);
+  schedule.patient = dice.chance(0.3);
   double tokens = 0;
   for (int i = 0; i < generations; ++i) {
     FaultSchedule::Generation generation{dice.time(0.01, 1000), random_request(dice, exits)};
+    if (schedule.patient) {
+      generation.request.token_deadline = generation.request.first_token_deadline = long_enough;
+    }
     tokens += static_cast<double>(generation.request.max_tokens);
     schedule.generations.push_back(std::move(generation));
   }
