@@ -132,10 +132,10 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
   options.link = *transport::parse_link_spec(schedule.link);
   const auto row_bytes = model.codec->row_bytes(model.config.hidden_size);
   if (dice.chance(0.5)) {
-    // So small that windows fill, and yet the cloud always confirms in time to open them again.
+    // So small that windows fill all the time.
     options.max_batch_bytes = row_bytes * dice.between<std::size_t>(1, 8);
-    options.acknowledge_bytes = row_bytes * dice.between<std::size_t>(1, 8);
-    options.window_bytes = 4 * options.acknowledge_bytes + row_bytes * dice.between(0, 64);
+    options.acknowledge_bytes = row_bytes * dice.between<std::size_t>(1, 16);
+    options.window_bytes = options.acknowledge_bytes + row_bytes * dice.between<std::size_t>(0, 16);
   }
   options.heartbeat = std::chrono::milliseconds(dice.between(200, 2000));
   if (dice.chance(0.4)) options.context_ttl = std::chrono::milliseconds(dice.between(1000, 5000));
@@ -143,7 +143,7 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
   options.sweep_interval = std::chrono::milliseconds(dice.between(20, 1000));
 
   const auto exits = model.config.exits->layers.size();
-  const auto generations = dice.chance(0.6) ? 1 : dice.between(2, 4);
+  const auto generations = dice.chance(0.5) ? 1 : dice.between(2, 6);
   schedule.patient = dice.chance(0.3);
   double tokens = 0;
   for (int i = 0; i < generations; ++i) {
