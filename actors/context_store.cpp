@@ -98,6 +98,17 @@ StoredContext* make_context(Self self, StoredClient& client, std::uint64_t conte
   return &stored;
 }
 
+/// The edge's window is one for all its contexts, so what it was not told of is counted over all of
+/// them. A reply tells it too, but an ask may get none.
+void acknowledge_if_due(Self self, StoredClient& client) {
+  std::uint64_t unacknowledged = 0;
+  for (const auto& [context, stored] : client.contexts) unacknowledged += stored.unacknowledged;
+  if (unacknowledged < self->state.setting.acknowledge_bytes) return;
+  for (auto& [context, stored] : client.contexts) {
+    if (stored.unacknowledged > 0) answer_rows_held(self, client, context, stored);
+  }
+}
+
 ClientAttached attach(Self self, const AttachClient& attach) {
   auto& state = self->state;
   auto& id = state.by_identity[{attach.identity, attach.instance}];
@@ -208,9 +219,7 @@ void keep_rows(Self self, const StoreRows& request) {
   setting.metrics->rows_received.Increment(static_cast<double>(fresh));
   setting.metrics->row_bytes_received.Increment(static_cast<double>(fresh * row_bytes));
   report_level(self->state);
-  if (stored->unacknowledged >= setting.acknowledge_bytes) {
-    answer_rows_held(self, *client, batch.context, *stored);
-  }
+  acknowledge_if_due(self, *client);
 }
 
 void hand_over(Self self, const StoreAsk& request) {
@@ -232,7 +241,6 @@ void hand_over(Self self, const StoreAsk& request) {
     return;
   }
   ++stored->asks_under_way;
-  stored->unacknowledged = 0;  // the reply acknowledges
   DeepAsk work;
   work.key = {request.client, ask.context};
   work.epoch = ask.epoch;

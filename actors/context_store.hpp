@@ -19,7 +19,7 @@ struct ContextStoreSetting {
   std::size_t max_contexts_per_client = 0;
   std::size_t max_contexts = 0;
   int max_asks_under_way = 4;                    // per context; an edge waits for one at a time
-  std::uint64_t acknowledge_bytes = 64U << 10U;  // rows received since the last word on them
+  std::uint64_t acknowledge_bytes = 64U << 10U;  // of one client since the last word on them
   std::chrono::milliseconds context_ttl{0};      // idle contexts are dropped after it
   std::chrono::milliseconds grace_time{0};       // contexts outlive a lost connection this long
   std::chrono::milliseconds sweep_interval{1000};

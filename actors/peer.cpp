@@ -123,10 +123,23 @@ void connection_down(Self self, const transport::Error& reason) {
   self->quit();
 }
 
+/// Nothing is left to serve: the edge must hear of it, or it would stay for the pongs.
+void store_down(Self self) {
+  if (!self->state.connection) {
+    self->quit();
+    return;
+  }
+  send(self, transport::GoAway{"the cloud has stopped", 0});
+  self->state.phase = Phase::closing;
+  caf::anon_send(self->state.connection, transport::CloseConnection{});
+}
+
 }  // namespace
 
 peer_actor::behavior_type peer(Self self, PeerSetting setting) {
   self->state.setting = std::move(setting);
+  self->monitor(self->state.setting.store);
+  self->set_down_handler([self](const caf::down_msg&) { store_down(self); });
   return {
       [self](const ToPeer& out) {
         if (const auto* fault = std::get_if<transport::Fault>(&out.message)) {

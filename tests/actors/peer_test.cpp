@@ -1,0 +1,98 @@
+#include "actors/peer.hpp"
+
+#include "tests/support/deterministic_system.hpp"
+#include "transport/codec.hpp"
+#include "transport/fault_names.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+context_store_actor::behavior_type idle_store(context_store_actor::pointer, int) {
+  return {[](const AttachClient&) { return ClientAttached{7}; },
+          [](const DetachClient&) {},
+          [](const StoreOpen&) {},
+          [](const StoreRows&) {},
+          [](const StoreAsk&) {},
+          [](const StoreClose&) {},
+          [](const StoreGenerate&) {},
+          [](const AskDone&) {},
+          [](const GenerateEnded&) {},
+          [](const Sweep&) {},
+          [](const DismissClients&) {},
+          [](const GetStoreLevel&) {
+            return StoreLevel{};
+          }};
+}
+
+struct Sent {
+  std::vector<transport::Message> messages;
+  int closes = 0;
+};
+
+caf::behavior connection_that_hears(caf::event_based_actor*, Sent* sent) {
+  return {[sent](const transport::SendFrame& frame) {
+            const std::span<const char> bytes(*frame.bytes);
+            sent->messages.push_back(
+                *transport::decode_envelope(bytes.subspan(transport::frame_prefix_bytes)));
+          },
+          [sent](const transport::CloseConnection&) {
+            ++sent->closes;
+          }};
+}
+
+class PeerActor : public tests::DeterministicSystem {
+ protected:
+  void SetUp() override {
+    store_ = system_.spawn(idle_store, 0);
+    connection_ = system_.spawn(connection_that_hears, &sent_);
+    PeerSetting setting;
+    setting.offer.hidden_size = 16;
+    setting.store = store_;
+    setting.metrics = &cloud_metrics_;
+    peer_ = system_.spawn(peer, std::move(setting));
+    run();
+  }
+  void TearDown() override {
+    if (peer_) caf::anon_send(peer_, transport::ConnectionDown{});
+    caf::anon_send_exit(store_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(connection_, caf::exit_reason::user_shutdown);
+    advance(std::chrono::seconds(60));
+  }
+  void connect() {
+    caf::anon_send(peer_, transport::ConnectionUp{connection_, "edge", "memory"});
+    run();
+  }
+  void end_store() {
+    caf::anon_send_exit(store_, caf::exit_reason::user_shutdown);
+    run();
+  }
+
+  monitoring::CloudMetrics cloud_metrics_{
+      edge_registry_, {{"0", "fake", "", "1,2", "fp32"}, transport::fault_code_names()}};
+  Sent sent_;
+  context_store_actor store_;
+  caf::actor connection_;
+  peer_actor peer_;
+};
+
+TEST_F(PeerActor, SendsAnEdgeAwayThatConnectedWhileTheCloudStopped) {
+  connect();
+  end_store();
+  ASSERT_EQ(sent_.messages.size(), 1U);
+  const auto* away = std::get_if<transport::GoAway>(&sent_.messages[0]);
+  ASSERT_NE(away, nullptr);
+  EXPECT_EQ(away->reason, "the cloud has stopped");
+  EXPECT_EQ(sent_.closes, 1);
+}
+
+TEST_F(PeerActor, EndsWithItsCloudWhereNothingIsConnectedYet) {
+  self_->monitor(peer_);
+  end_store();
+  bool ended = false;
+  self_->receive([&](const caf::down_msg&) { ended = true; },
+                 caf::after(std::chrono::seconds(0)) >> [] {});
+  EXPECT_TRUE(ended);
+}
+
+}  // namespace
+}  // namespace cecollm::actors

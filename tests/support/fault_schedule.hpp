@@ -1,0 +1,203 @@
+#pragma once
+// What befalls link and cloud while generations run: drawn from a seed, so that a failure can be
+// replayed, and in words, so that it can be understood.
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/memory_world.hpp"
+#include "transport/link_shape.hpp"
+
+namespace cecollm::tests {
+
+struct Fault {
+  enum class Kind {
+    stall,    // the link holds everything for a while
+    outage,   // the link loses everything for a while
+    slow,     // the link holds everything ten times in a while
+    reset,    // connections are reset
+    refuse,   // connections are reset, and new ones refused for a while
+    kill,     // the cloud's process dies; an empty one is started after a while
+    vanish,   // the cloud's machine is gone without a word; an empty one comes after a while
+    replace,  // the cloud's process dies, an empty one takes its place at once
+    leave,    // the cloud says goodbye; an empty one is started after a while
+  } kind = Kind::stall;
+  std::optional<std::size_t> after_tokens;  // of all generations; else `at` says when
+  std::chrono::microseconds at{0};
+  std::chrono::microseconds lasts{0};
+};
+inline constexpr const char* fault_names[] = {"stall", "outage", "slow",    "reset", "refuse",
+                                              "kill",  "vanish", "replace", "leave"};
+
+struct FaultSchedule {
+  struct Generation {
+    std::chrono::microseconds at{0};
+    actors::GenerationRequest request;
+  };
+  std::uint64_t seed = 0;
+  std::string link;
+  MemoryWorld::Options options;
+  /// Deadlines are longer than any fault: no ask may be late.
+  bool patient = false;
+  std::vector<Generation> generations;
+  std::vector<Fault> faults;
+};
+inline constexpr std::chrono::minutes long_enough{10};
+
+/// Chance that is the same with every standard library.
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : random_(seed) {}
+  std::uint64_t seed() { return random_(); }
+  double unit() { return static_cast<double>(random_() >> 11U) * 0x1.0p-53; }
+  bool chance(double probability) { return unit() < probability; }
+  /// Both included.
+  template <class T>
+  T between(T low, T high) {
+    return low + static_cast<T>(random_() % static_cast<std::uint64_t>(high - low + 1));
+  }
+  template <class T>
+  T one_of(const std::vector<T>& values) {
+    return values[between<std::size_t>(0, values.size() - 1)];
+  }
+  /// As likely to be of one order of magnitude as of another.
+  double scaled(double low, double high) { return low * std::pow(high / low, unit()); }
+  std::chrono::microseconds time(double low_ms, double high_ms) {
+    return std::chrono::microseconds(std::llround(1000 * scaled(low_ms, high_ms)));
+  }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+inline std::string random_link(Dice& dice, std::chrono::microseconds rtt) {
+  std::ostringstream spec;
+  spec << "rtt=" << rtt.count() << "us";
+  if (dice.chance(0.5))
+    spec << ",jitter=" << dice.between<std::int64_t>(1, rtt.count() / 4) << "us";
+  if (dice.chance(0.6)) spec << ",up=" << std::llround(dice.scaled(200, 50000)) << "kbit";
+  if (dice.chance(0.6)) spec << ",down=" << std::llround(dice.scaled(200, 50000)) << "kbit";
+  if (dice.chance(0.4)) spec << ",loss=" << dice.between(1, 20) / 10.0 << "%";
+  spec << ",seed=" << dice.between(1, 1'000'000);
+  return spec.str();
+}
+
+inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  actors::GenerationRequest request;
+  std::vector<model::TokenId> prompt(dice.between<std::size_t>(1, dice.chance(0.1) ? 200 : 40));
+  for (auto& id : prompt) id = dice.between(3, 63);
+  request.prompt = std::move(prompt);
+  for (std::size_t i = 0; i < exits; ++i) {
+    request.thresholds.values.push_back(
+        dice.chance(0.2) ? 2.0F : static_cast<float>(0.5 + dice.unit() / 2));
+  }
+  request.max_tokens = dice.between(1, 60);
+  request.ignore_eos = dice.chance(0.8);
+  request.token_deadline = duration_cast<milliseconds>(dice.time(5, 5000));
+  request.first_token_deadline = duration_cast<milliseconds>(dice.time(20, 10000));
+  if (dice.chance(0.4)) {
+    auto& sampling = request.sampling;
+    sampling.seed = dice.seed();
+    sampling.temperature = static_cast<float>(dice.scaled(0.5, 3));
+    if (dice.chance(0.5)) sampling.top_p = 0.95F;
+    if (dice.chance(0.6)) {
+      sampling.repetition_penalty = static_cast<float>(dice.scaled(0.8, 1.9));
+      sampling.presence_penalty = static_cast<float>(2 * dice.unit());
+      sampling.frequency_penalty = static_cast<float>(2 * dice.unit() - 0.5);
+    }
+  }
+  return request;
+}
+
+inline FaultSchedule random_schedule(std::uint64_t seed) {
+  Dice dice(seed);
+  FaultSchedule schedule;
+  schedule.seed = seed;
+  auto& options = schedule.options;
+  auto& model = options.model;
+  model.config.exits->layers =
+      dice.one_of<std::vector<int>>({{3, 6}, {1}, {5, 11}, {2, 4, 7, 9}, {11}});
+  model.seed = dice.seed();
+  model.codec = model::find_row_codec(dice.one_of<std::string>({"fp32", "fp16", "bf16"}));
+  const auto rtt = dice.time(1, 200);
+  schedule.link = random_link(dice, rtt);
+  options.link = *transport::parse_link_spec(schedule.link);
+  const auto row_bytes = model.codec->row_bytes(model.config.hidden_size);
+  if (dice.chance(0.5)) {
+    // So small that windows fill all the time.
+    options.max_batch_bytes = row_bytes * dice.between<std::size_t>(1, 8);
+    options.acknowledge_bytes = row_bytes * dice.between<std::size_t>(1, 16);
+    options.window_bytes = options.acknowledge_bytes + row_bytes * dice.between<std::size_t>(0, 16);
+  }
+  options.heartbeat = std::chrono::milliseconds(dice.between(200, 2000));
+  if (dice.chance(0.4)) options.context_ttl = std::chrono::milliseconds(dice.between(1000, 5000));
+  if (dice.chance(0.4)) options.grace_time = std::chrono::milliseconds(dice.between(1, 5000));
+  options.sweep_interval = std::chrono::milliseconds(dice.between(20, 1000));
+
+  const auto exits = model.config.exits->layers.size();
+  const auto generations = dice.chance(0.5) ? 1 : dice.between(2, 6);
+  schedule.patient = dice.chance(0.3);
+  double tokens = 0;
+  for (int i = 0; i < generations; ++i) {
+    FaultSchedule::Generation generation{dice.time(0.01, 1000), random_request(dice, exits)};
+    if (schedule.patient) {
+      generation.request.token_deadline = generation.request.first_token_deadline = long_enough;
+    }
+    tokens += static_cast<double>(generation.request.max_tokens);
+    schedule.generations.push_back(std::move(generation));
+  }
+  const double span_ms = 500 + tokens * static_cast<double>(rtt.count()) / 1000;
+  for (auto faults = dice.between(1, 6); faults > 0; --faults) {
+    Fault fault;
+    fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
+    if (dice.chance(0.5)) {
+      fault.after_tokens = dice.between<std::size_t>(0, static_cast<std::size_t>(tokens));
+    } else {
+      fault.at = dice.time(0.1, span_ms);
+    }
+    fault.lasts = dice.time(1, dice.chance(0.2) ? 20000 : 2000);
+    schedule.faults.push_back(fault);
+  }
+  return schedule;
+}
+
+inline std::string describe(const FaultSchedule& schedule) {
+  std::ostringstream text;
+  const auto& options = schedule.options;
+  text << "fault schedule " << schedule.seed << ": exits";
+  for (const auto layer : options.model.config.exits->layers) text << ' ' << layer;
+  text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
+       << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
+       << options.acknowledge_bytes << " bytes, heartbeat " << options.heartbeat.count()
+       << " ms, ttl " << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
+       << " ms, sweep " << options.sweep_interval.count() << " ms";
+  for (const auto& [at, request] : schedule.generations) {
+    text << "\n  generation at " << at.count() << " us: prompt of "
+         << std::get<std::vector<model::TokenId>>(request.prompt).size() << ", thresholds";
+    for (const auto threshold : request.thresholds.values) text << ' ' << threshold;
+    text << ", " << request.max_tokens << " tokens" << (request.ignore_eos ? "" : " or to the end")
+         << ", deadlines " << request.first_token_deadline.count() << " and "
+         << request.token_deadline.count() << " ms, temperature " << request.sampling.temperature
+         << (request.sampling.has_penalties() ? ", penalties" : "");
+  }
+  for (const auto& fault : schedule.faults) {
+    text << "\n  " << fault_names[static_cast<std::size_t>(fault.kind)];
+    if (fault.after_tokens) {
+      text << " after " << *fault.after_tokens << " tokens";
+    } else {
+      text << " at " << fault.at.count() << " us";
+    }
+    text << " for " << fault.lasts.count() << " us";
+  }
+  return text.str();
+}
+
+}  // namespace cecollm::tests

@@ -1,0 +1,98 @@
+#pragma once
+// The test coordinator's time, one timer after the other: nothing happens late because a test moved
+// the clock in great steps, and tests may act at an exact time or between two messages.
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <map>
+
+#include <caf/all.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+#include <gtest/gtest.h>
+
+namespace cecollm::tests {
+
+class SteppedTime {
+ public:
+  using TimePoint = caf::actor_clock::time_point;
+  using Duration = caf::actor_clock::duration_type;
+  using Action = std::function<void()>;
+
+  explicit SteppedTime(caf::actor_system& system)
+      : scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler())) {}
+
+  TimePoint now() const { return scheduler_.clock().now(); }
+
+  /// Runs `action` when the clock has reached `time`, before the timers of that time.
+  void at(TimePoint time, Action action) { actions_.emplace(time, std::move(action)); }
+  /// Is called after each message that an actor has handled.
+  void after_each_message(Action action) { after_message_ = std::move(action); }
+  void forget_actions() { actions_.clear(); }
+
+  /// Delivers every message there is; the clock stands still.
+  void run() {
+    for (std::int64_t messages = 0; scheduler_.try_run_once(); ++messages) {
+      if (messages == most_messages) {
+        ADD_FAILURE() << "the actors send each other messages without end";
+        scheduler_.jobs.clear();
+      }
+      if (after_message_) after_message_();
+    }
+  }
+
+  /// Everything until `time`, that time included.
+  void run_until(TimePoint time) {
+    run_until([] { return false; }, time);
+  }
+  void advance(Duration time) { run_until(now() + time); }
+
+  /// Everything until `done`, at most until `limit`. False: it was not done by then.
+  bool run_until(const std::function<bool()>& done, TimePoint limit) {
+    for (run(); !done(); run()) {
+      const auto& timers = scheduler_.clock().schedule();
+      const auto timer = timers.empty() ? TimePoint::max() : timers.begin()->first;
+      const auto action = actions_.empty() ? TimePoint::max() : actions_.begin()->first;
+      if (std::min(timer, action) > limit) {
+        move_to(limit);
+        return false;
+      }
+      if (action <= timer) {
+        move_to(action);
+        auto next = std::move(actions_.begin()->second);
+        actions_.erase(actions_.begin());
+        next();
+      } else {
+        scheduler_.trigger_timeout();
+      }
+    }
+    return true;
+  }
+
+  /// Lets an actor handle its next message before anything else happens.
+  template <class Handle>
+  void serve(const Handle& actor) {
+    if (scheduler_.prioritize(actor)) scheduler_.run_once();
+  }
+  /// Ends an actor before anything else happens.
+  template <class Handle>
+  void kill(const Handle& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+    serve(actor);
+  }
+
+ private:
+  /// At one point in time; far beyond what any test needs.
+  static constexpr std::int64_t most_messages = 1'000'000;
+
+  void move_to(TimePoint time) {
+    auto& clock = scheduler_.clock();
+    clock.current_time = std::max(clock.current_time, time);
+  }
+
+  caf::scheduler::test_coordinator& scheduler_;
+  std::multimap<TimePoint, Action> actions_;
+  Action after_message_;
+};
+
+}  // namespace cecollm::tests
