@@ -163,6 +163,7 @@ void open(Self self, const StoreOpen& request) {
       // Which emitted ids had arrived is not known any more: start over from the rows.
       self->send(self->state.compute, DropSession{{request.client, open.context}});
       stored->handed = 0;
+      stored->held_history.clear();
     }
   }
   stored->sampling = from_wire(open.sampling);
@@ -235,6 +236,12 @@ void hand_over(Self self, const StoreAsk& request) {
                  stored->next_sequence);
     return;
   }
+  // The edge sends each id once, so this ask's must reach deep compute even where the ask does not.
+  // Each has a row; more than rows would be nonsense, and is not kept.
+  auto& history = stored->held_history;
+  if (history.size() + ask.emitted.size() <= stored->next_sequence) {
+    history.insert(history.end(), ask.emitted.begin(), ask.emitted.end());
+  }
   if (stored->asks_under_way >= self->state.setting.max_asks_under_way) {
     answer_fault(self, *client, ask.context, ask.epoch, FaultCode::overloaded,
                  "too many asks of one context are under way");
@@ -249,7 +256,7 @@ void hand_over(Self self, const StoreAsk& request) {
                    stored->rows.end());
   work.sampling = stored->sampling;
   if (stored->handed == 0) work.prompt_history = stored->prompt;
-  work.output_history = ask.emitted;
+  work.output_history = std::exchange(history, {});
   work.arrived = self->clock().now();
   work.remaining = std::chrono::milliseconds(ask.remaining_ms);
   work.peer = client->peer;

@@ -34,8 +34,9 @@ struct StoredContext {
   std::vector<model::Rows> rows;  // the row log, in the wire's dtype
   std::uint64_t next_sequence = 0;
   std::uint64_t row_bytes = 0;
-  std::size_t handed = 0;            // chunks of `rows` that deep compute has got
-  std::uint64_t unacknowledged = 0;  // bytes
+  std::size_t handed = 0;                    // chunks of `rows` that deep compute has got
+  std::vector<model::TokenId> held_history;  // emitted ids that deep compute has yet to get
+  std::uint64_t unacknowledged = 0;          // bytes
   int asks_under_way = 0;
   bool generating = false;  // cloud-only: deep compute runs it, no rows here
   caf::actor_clock::time_point last_used;

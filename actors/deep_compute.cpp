@@ -93,6 +93,18 @@ void fail(Self self, const DeepAsk& work, const model::Error& error) {
   self->send(store_of(self), AskDone{work.key, work.epoch, true});
 }
 
+/// The session that had the earlier rows was lost, and the context opened anew before the store
+/// heard of it: another token than that of the asked position would be read. The edge sends all
+/// again.
+void restart(Self self, const DeepAsk& work, std::int64_t rows) {
+  self->state.setting.metrics->asks[monitoring::CloudAskOutcome::faulted].Increment();
+  self->state.sessions.erase(work.key);
+  answer_fault(self, work.peer, work.key, work.epoch, FaultCode::sequence_gap,
+               "asked for position " + std::to_string(work.position) + ", but there are " +
+                   std::to_string(rows) + " rows");
+  self->send(store_of(self), AskDone{work.key, work.epoch, true});
+}
+
 void answer(Self self, const DeepAsk& work) {
   auto& engine = *self->state.setting.engines.cloud;
   const auto& metrics = *self->state.setting.metrics;
@@ -103,6 +115,7 @@ void answer(Self self, const DeepAsk& work) {
   if (const auto taken = take_in(engine, **session, work); !taken) {
     return fail(self, work, taken.error());
   }
+  if ((*session)->length() != work.position) return restart(self, work, (*session)->length());
   if (work.remaining.count() > 0 && queued > work.remaining) {
     metrics.asks[monitoring::CloudAskOutcome::late].Increment();
     answer_fault(self, work.peer, work.key, work.epoch, FaultCode::late,

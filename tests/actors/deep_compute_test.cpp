@@ -141,5 +141,16 @@ TEST_F(DeepComputeActor, KeepsTheHistoryOfALateAskForThePenaltiesOfTheNext) {
   EXPECT_EQ(reply->token, expected);
 }
 
+TEST_F(DeepComputeActor, SendsForAllRowsAgainWhereItsSessionWasLost) {
+  rows_of({5, 6, 7});
+  send(ask(5, rows_of({8, 9})));
+  ASSERT_EQ(said_.to_peer.size(), 1U);
+  const auto* fault = std::get_if<transport::Fault>(&said_.to_peer[0]);
+  ASSERT_NE(fault, nullptr) << "a token of another position";
+  EXPECT_EQ(fault->code, transport::FaultCode::sequence_gap);
+  ASSERT_EQ(said_.done.size(), 1U);
+  EXPECT_TRUE(said_.done[0].session_lost);
+}
+
 }  // namespace
 }  // namespace cecollm::actors
