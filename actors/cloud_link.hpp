@@ -67,7 +67,7 @@ struct Upload {
     policy::Duration own_queue{0};  // what waited before it when it was sent
   };
   std::optional<Ask> ask;
-  std::optional<Ask> late;        // abandoned; its answer still tells about the link
+  std::optional<Ask> late;       // abandoned; its answer still tells about the link
   std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
   int reopened_in_vain = 0;      // since the last answer
   caf::typed_response_promise<UploadStats> closed;
@@ -83,10 +83,10 @@ struct CloudLinkState {
   transport::Welcome welcome;
   std::map<GenerationId, Upload> uploads;
   std::optional<policy::EndpointChooser> clouds;
-  std::size_t cloud = 0;      // the one that is dialed or connected
-  std::mt19937_64 random;     // for the jitter of the next attempts
-  std::string problem;        // why there is no connection
-  bool mismatch = false;      // the problem is a mismatch of version, model or cut
+  std::size_t cloud = 0;   // the one that is dialed or connected
+  std::mt19937_64 random;  // for the jitter of the next attempts
+  std::string problem;     // why there is no connection
+  bool mismatch = false;   // the problem is a mismatch of version, model or cut
   policy::AskGate gate;
   policy::AskQuote quote;               // what an ask costs
   std::uint64_t given_since_quote = 0;  // row bytes given to the connection that it does not count

@@ -57,10 +57,16 @@ void show_kept_bytes(Self self) {
   self->state.setting.metrics->retained_row_bytes.Set(static_cast<double>(kept_bytes(self)));
 }
 
+/// Rows of this generation that are on their way will not be acknowledged.
+void forget_rows(Self self, GenerationId generation) {
+  if (self->state.probe) self->send(self->state.probe, RowsForgotten{generation});
+}
+
 void finish_closing(Self self, GenerationId generation, Upload& upload) {
   if (ready(self) && upload.phase != Phase::waiting && upload.phase != Phase::broken) {
     send(self, transport::CloseContext{generation, upload.epoch}, &upload);
   }
+  forget_rows(self, generation);
   auto closed = std::move(upload.closed);
   const auto stats = upload.stats;
   self->state.uploads.erase(generation);
@@ -82,6 +88,7 @@ void stop_upload(Self self, GenerationId generation, Upload& upload, std::string
   const bool closing = upload.phase == Phase::closing;
   upload.phase = Phase::broken;
   upload.ask.reset();
+  forget_rows(self, generation);
   upload.log = UploadLog(self->state.setting.row_bytes);
   self->send(upload.reply_to, UploadStopped{std::move(reason)});
   if (closing) finish_closing(self, generation, upload);
@@ -161,7 +168,7 @@ void pump(Self self, GenerationId generation, Upload& upload) {
     setting.metrics->rows_sent.Increment(static_cast<double>(batch.count - batch.resent));
     setting.metrics->rows_resent.Increment(static_cast<double>(batch.resent));
     setting.metrics->row_bytes.Increment(static_cast<double>(bytes));
-    if (self->state.probe) self->send(self->state.probe, RowsSent{bytes});
+    if (self->state.probe) self->send(self->state.probe, RowsSent{generation, bytes});
   }
   send_ask_if_due(self, generation, upload);
   if (upload.phase == Phase::closing && upload.log.unsent() == 0) {
@@ -178,12 +185,15 @@ void pump_all(Self self) {
   }
 }
 
-void acknowledge(Self self, Upload& upload, std::uint64_t next_sequence) {
+void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64_t next_sequence,
+                 std::chrono::microseconds cloud_time) {
   const auto bytes = upload.log.acknowledge(next_sequence);
   if (bytes == 0) return;
   const auto rows = bytes / self->state.setting.row_bytes;
   self->state.setting.metrics->rows_acknowledged.Increment(static_cast<double>(rows));
-  if (self->state.probe) self->send(self->state.probe, RowsAcknowledged{bytes});
+  if (self->state.probe) {
+    self->send(self->state.probe, RowsAcknowledged{generation, bytes, cloud_time});
+  }
   pump_all(self);
 }
 
@@ -198,6 +208,7 @@ void reopen(Self self, GenerationId generation, Upload& upload) {
   ++upload.epoch;
   upload.open.epoch = upload.epoch;
   upload.history_sent = 0;
+  forget_rows(self, generation);
   upload.phase = Phase::reopening;
   if (upload.ask) upload.ask->sent.reset();
   send_paid(self, generation, upload, upload.open);
@@ -210,8 +221,7 @@ void start_generate(Self self, GenerationId generation, Upload& upload) {
 
 Upload& add_upload(CloudLinkState& state, GenerationId generation) {
   return state.uploads
-      .try_emplace(generation,
-                   Upload(state.setting.row_bytes, state.setting.budget.per_request))
+      .try_emplace(generation, Upload(state.setting.row_bytes, state.setting.budget.per_request))
       .first->second;
 }
 
@@ -376,7 +386,7 @@ void rows_held(Self self, const transport::RowsHeld& held, std::size_t frame_byt
   if (upload == nullptr) return;
   upload->stats.bytes_down += frame_bytes;
   if (upload->phase != Phase::reopening) {
-    acknowledge(self, *upload, held.next_sequence);
+    acknowledge(self, held.context, *upload, held.next_sequence, {});
     return;
   }
   if (!upload->log.resume_from(held.next_sequence)) {
@@ -409,7 +419,8 @@ void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes) 
                              std::chrono::microseconds(reply.queue_us),
                              std::chrono::microseconds(reply.compute_us), false});
   }
-  acknowledge(self, *upload, reply.next_sequence);
+  acknowledge(self, reply.context, *upload, reply.next_sequence,
+              std::chrono::microseconds(reply.queue_us + reply.compute_us));
 }
 
 void generated(Self self, const transport::Generated& token, std::size_t frame_bytes) {

@@ -86,6 +86,8 @@ using network_probe_actor = caf::typed_actor<
     caf::reacts_to<RowsSent>,
     /// The cloud has confirmed row bytes: a goodput sample.
     caf::reacts_to<RowsAcknowledged>,
+    /// The context of row bytes on their way is gone.
+    caf::reacts_to<RowsForgotten>,
     /// An ask came back: a round trip that no ping need measure.
     caf::reacts_to<AnswerSeen>,
     /// The deadline of an ask passed first.
@@ -100,7 +102,7 @@ using network_probe_actor = caf::typed_actor<
     caf::replies_to<AwaitLink>::with<LinkReport>>;
 
 /// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen, RowsSent, RowsAcknowledged,
-/// AnswerSeen, AskExpired and BudgetSeen.
+/// RowsForgotten, AnswerSeen, AskExpired and BudgetSeen.
 struct WatchLink {
   network_probe_actor probe;
 };

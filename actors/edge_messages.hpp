@@ -156,17 +156,24 @@ struct LinkDown {
   bool mismatch = false;
 };
 struct RowsSent {
+  GenerationId generation = 0;
   std::uint64_t bytes = 0;
 };
 struct RowsAcknowledged {
+  GenerationId generation = 0;
   std::uint64_t bytes = 0;
+  std::chrono::microseconds cloud_time{0};  // that the cloud spent before it confirmed
+};
+/// What is not acknowledged of this generation will not be.
+struct RowsForgotten {
+  GenerationId generation = 0;
 };
 /// An ask was answered, in time or late.
 struct AnswerSeen {
   caf::actor_clock::time_point sent;
-  std::chrono::microseconds queue{0};    // what the cloud says it took
+  std::chrono::microseconds queue{0};  // what the cloud says it took
   std::chrono::microseconds compute{0};
-  policy::Duration own_queue{0};         // what waited before it on our side
+  policy::Duration own_queue{0};  // what waited before it on our side
 };
 struct AskExpired {};
 /// The day's upload budget is spent, or there is a new day.

@@ -73,9 +73,8 @@ void enter(Self self, const policy::ModeTransition& transition) {
   metrics.set_mode(to);
   const bool probing = transition.to == policy::SupervisorState::probing;
   if (probing || transition.from == policy::SupervisorState::probing) {
-    self->send(state.probe,
-               PingEvery{probing ? state.setting.mode.probe_ping_interval
-                                 : policy::Duration(state.setting.probe.heartbeat)});
+    self->send(state.probe, PingEvery{probing ? state.setting.mode.probe_ping_interval
+                                              : policy::Duration(state.setting.probe.heartbeat)});
   }
   if (from == to) return;
   self->send(state.link, HoldRows{to == policy::Mode::standalone});

@@ -211,8 +211,8 @@ void cloud_failed(Self self, const CloudFailed& failure) {
       take_over(self, policy::ModeReason::link_lost);
     }
   } else if (state.waiting && state.waiting->position == failure.position) {
-    fall_back(self, failure.skipped ? monitoring::AskOutcome::skipped
-                                    : monitoring::AskOutcome::lost);
+    fall_back(self,
+              failure.skipped ? monitoring::AskOutcome::skipped : monitoring::AskOutcome::lost);
   }
 }
 

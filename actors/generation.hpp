@@ -28,7 +28,7 @@ struct GenerationSetting {
   std::vector<model::TokenId> eos;
   std::int64_t max_positions = 0;
   std::int64_t num_layers = 0;
-  std::int64_t cut = 0;                        // E1
+  std::int64_t cut = 0;                          // E1
   policy::Mode mode = policy::Mode::standalone;  // of the edge, when the generation starts
   policy::ModeReason mode_reason = policy::ModeReason::started;
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor

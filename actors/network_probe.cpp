@@ -137,12 +137,15 @@ network_probe_actor::behavior_type network_probe(Self self, NetworkProbeSetting 
         tell(self);
       },
       [self](const RowsSent& rows) {
-        self->state.estimate.on_uploaded(self->clock().now(), rows.bytes);
+        self->state.estimate.on_uploaded(self->clock().now(), rows.bytes, rows.generation);
       },
       [self](const RowsAcknowledged& rows) {
         const auto now = self->clock().now();
-        self->state.estimate.on_acknowledged(now, rows.bytes);
+        self->state.estimate.on_acknowledged(now, rows.bytes, rows.generation, rows.cloud_time);
         if (now - self->state.told >= least_between_acknowledgements) tell(self);
+      },
+      [self](const RowsForgotten& rows) {
+        self->state.estimate.on_upload_ended(self->clock().now(), rows.generation);
       },
       [self](const AnswerSeen& answer) {
         const auto now = self->clock().now();

@@ -172,10 +172,10 @@ actors::LinkReport EdgeNode::link_report() {
 Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {
   auto request = request_from(settings, config());
   if (!request) return tl::unexpected(request.error());
-  caf::anon_send(supervisor_, actors::Reconfigure{settings.supervisor, settings.adaptive,
-                                                  std::move(request->thresholds),
-                                                  request->token_deadline,
-                                                  request->first_token_deadline});
+  caf::anon_send(
+      supervisor_,
+      actors::Reconfigure{settings.supervisor, settings.adaptive, std::move(request->thresholds),
+                          request->token_deadline, request->first_token_deadline});
   return {};
 }
 

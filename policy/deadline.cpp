@@ -41,7 +41,8 @@ std::optional<AskCost> expected_cost(TimePoint now, const LinkEstimate& link,
 std::optional<AskCost> AskQuote::cost_at(TimePoint now, std::uint64_t bytes) const {
   if (!cost) return std::nullopt;
   auto current = *cost;
-  current.uplink = std::max(current.uplink - std::max(now - at, Duration::zero()), Duration::zero());
+  current.uplink =
+      std::max(current.uplink - std::max(now - at, Duration::zero()), Duration::zero());
   if (bytes_per_second && *bytes_per_second > 0) {
     const auto seconds = static_cast<double>(bytes) / *bytes_per_second;
     // Beyond an hour it makes no difference, and a cast of infinity would.

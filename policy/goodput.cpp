@@ -8,6 +8,9 @@ namespace {
 
 // Shorter transmissions drown in the jitter of any scheduler.
 constexpr Duration resolution = std::chrono::milliseconds(1);
+// The time of a smaller transmission is mostly the scheduler's, so it may prove that the link is
+// faster than thought, never that it is slower.
+constexpr std::uint64_t least_telling_bytes = 2048;
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -15,31 +18,37 @@ double seconds(Duration duration) {
 
 }  // namespace
 
-void GoodputEstimate::on_sent(TimePoint now, std::uint64_t bytes) {
+void GoodputEstimate::on_sent(TimePoint now, std::uint64_t bytes, Stream stream) {
   if (bytes == 0) return;
   backlog_ = backlog(now) + static_cast<double>(bytes);
   backlog_at_ = now;
   unacknowledged_ += bytes;
-  if (sends_.size() < max_sends) {
-    sends_.push_back({now, bytes});
+  auto& sends = sends_[stream];
+  if (sends.size() < max_sends) {
+    sends.push_back({now, bytes});
   } else {
-    sends_.back().bytes += bytes;
+    sends.back().bytes += bytes;
   }
 }
 
-void GoodputEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes,
-                                      Duration base_round_trip) {
-  bytes = std::min(bytes, unacknowledged_);
-  if (bytes == 0) return;
+void GoodputEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes, Duration base_round_trip,
+                                      Stream stream) {
+  const auto found = sends_.find(stream);
+  if (found == sends_.end()) return;
+  auto& sends = found->second;
   std::vector<Send> covered;
-  for (std::uint64_t left = bytes; left > 0;) {
-    Send& front = sends_.front();
+  std::uint64_t left = bytes;
+  while (left > 0 && !sends.empty()) {
+    Send& front = sends.front();
     const std::uint64_t part = std::min(left, front.bytes);
     covered.push_back({front.at, part});
     left -= part;
     front.bytes -= part;
-    if (front.bytes == 0) sends_.pop_front();
+    if (front.bytes == 0) sends.pop_front();
   }
+  if (sends.empty()) sends_.erase(found);
+  bytes -= left;
+  if (bytes == 0) return;
   double rate = 0.0;
   std::uint64_t size = 0;
   for (auto send = covered.rbegin(); send != covered.rend(); ++send) {
@@ -48,10 +57,21 @@ void GoodputEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes,
     if (last_acknowledged_) start = std::max(start, *last_acknowledged_);
     rate = std::max(rate, static_cast<double>(size) / seconds(std::max(now - start, resolution)));
   }
-  rates_[samples_ % rates_.size()] = rate;
-  ++samples_;
+  if (bytes >= least_telling_bytes || rate >= bytes_per_second().value_or(0.0)) {
+    rates_[samples_ % rates_.size()] = rate;
+    ++samples_;
+  }
   last_acknowledged_ = now;
   unacknowledged_ -= bytes;
+  backlog_ = backlog(now);
+  backlog_at_ = now;
+}
+
+void GoodputEstimate::on_ended(TimePoint now, Stream stream) {
+  const auto found = sends_.find(stream);
+  if (found == sends_.end()) return;
+  for (const auto& send : found->second) unacknowledged_ -= send.bytes;
+  sends_.erase(found);
   backlog_ = backlog(now);
   backlog_at_ = now;
 }

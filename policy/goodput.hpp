@@ -6,12 +6,14 @@
 // rate that explains an acknowledgement is therefore the largest S / (acknowledged - s - base) over
 // the sends that it covers; a send that waited behind earlier ones starts when those were
 // acknowledged. On an idle link that is a lower bound, which is all that can be known there; an
-// acknowledgement that the receiver held back reads as a slower link.
+// acknowledgement that the receiver held back reads as a slower link. Several streams of bytes
+// share the pipe and are acknowledged each for itself.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 
 #include "policy/time.hpp"
@@ -22,10 +24,16 @@ class GoodputEstimate {
  public:
   static constexpr std::size_t decision_samples = 5;
 
+  using Stream = std::uint64_t;
+
   /// `bytes` were given to the link.
-  void on_sent(TimePoint now, std::uint64_t bytes);
-  /// The receiver has the next `bytes` of what was sent. `base_round_trip`: of an empty link.
-  void on_acknowledged(TimePoint now, std::uint64_t bytes, Duration base_round_trip);
+  void on_sent(TimePoint now, std::uint64_t bytes, Stream stream = 0);
+  /// The receiver has the next `bytes` of what was sent. `base_round_trip`: of an empty link, with
+  /// what the receiver is known to have held the acknowledgement back.
+  void on_acknowledged(TimePoint now, std::uint64_t bytes, Duration base_round_trip,
+                       Stream stream = 0);
+  /// What is not acknowledged of `stream` never will be.
+  void on_ended(TimePoint now, Stream stream);
 
   /// Bytes a second: the median of the last five acknowledgements; empty before the first.
   std::optional<double> bytes_per_second() const;
@@ -46,7 +54,7 @@ class GoodputEstimate {
   // Finer records than this cost memory and add nothing: later sends join the last record.
   static constexpr std::size_t max_sends = 1024;
 
-  std::deque<Send> sends_;
+  std::map<Stream, std::deque<Send>> sends_;  // not acknowledged
   std::uint64_t unacknowledged_ = 0;
   std::optional<TimePoint> last_acknowledged_;
   double backlog_ = 0.0;  // at backlog_at_

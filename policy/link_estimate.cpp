@@ -47,13 +47,19 @@ void LinkEstimate::on_heard(TimePoint now) {
   ping_timeouts_ = 0;
 }
 
-void LinkEstimate::on_uploaded(TimePoint now, std::uint64_t bytes) {
-  goodput_.on_sent(now, bytes);
+void LinkEstimate::on_uploaded(TimePoint now, std::uint64_t bytes, GoodputEstimate::Stream stream) {
+  goodput_.on_sent(now, bytes, stream);
 }
 
-void LinkEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes) {
+void LinkEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes,
+                                   GoodputEstimate::Stream stream, Duration cloud_time) {
   on_heard(now);
-  goodput_.on_acknowledged(now, bytes, round_trip_.recent_minimum().value_or(Duration::zero()));
+  goodput_.on_acknowledged(
+      now, bytes, round_trip_.recent_minimum().value_or(Duration::zero()) + cloud_time, stream);
+}
+
+void LinkEstimate::on_upload_ended(TimePoint now, GoodputEstimate::Stream stream) {
+  goodput_.on_ended(now, stream);
 }
 
 std::optional<Duration> LinkEstimate::silence(TimePoint now) const {

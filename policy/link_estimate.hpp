@@ -40,8 +40,13 @@ class LinkEstimate {
   /// Anything else that the cloud sent.
   void on_heard(TimePoint now);
 
-  void on_uploaded(TimePoint now, std::uint64_t bytes);
-  void on_acknowledged(TimePoint now, std::uint64_t bytes);
+  /// Of one `stream` of several; the cloud acknowledges each for itself. `cloud_time`: how long it
+  /// is known to have held an acknowledgement back.
+  void on_uploaded(TimePoint now, std::uint64_t bytes, GoodputEstimate::Stream stream = 0);
+  void on_acknowledged(TimePoint now, std::uint64_t bytes, GoodputEstimate::Stream stream = 0,
+                       Duration cloud_time = Duration::zero());
+  /// What the cloud has not acknowledged of `stream` it never will.
+  void on_upload_ended(TimePoint now, GoodputEstimate::Stream stream);
 
   // Questions
 

@@ -22,7 +22,8 @@ peer_actor::behavior_type peer_that_hears(peer_actor::pointer, Said* said) {
           [](const transport::ConnectionUp&) {},
           [](const transport::FrameArrived&) {},
           [](const transport::SendQueueDrained&) {},
-          [](const transport::ConnectionDown&) {}};
+          [](const transport::ConnectionDown&) {
+          }};
 }
 
 context_store_actor::behavior_type store_that_hears(context_store_actor::pointer, Said* said) {
@@ -37,7 +38,9 @@ context_store_actor::behavior_type store_that_hears(context_store_actor::pointer
           [](const GenerateEnded&) {},
           [](const Sweep&) {},
           [](const DismissClients&) {},
-          [](const GetStoreLevel&) { return StoreLevel{}; }};
+          [](const GetStoreLevel&) {
+            return StoreLevel{};
+          }};
 }
 
 class DeepComputeActor : public tests::DeterministicSystem {

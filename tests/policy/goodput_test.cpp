@@ -170,6 +170,40 @@ TEST(Goodput, IgnoresAcknowledgementsOfWhatWasNeverSent) {
   EXPECT_EQ(estimate.samples(), 1U);
 }
 
+TEST(Goodput, IsNotFooledByAStreamThatIsNotAcknowledged) {
+  GoodputEstimate estimate;
+  estimate.on_sent(at(0), 1000, 1);
+  estimate.on_sent(at(60'000), 10000, 2);
+  estimate.on_acknowledged(at(60'100), 10000, ms(0), 2);
+  EXPECT_NEAR(*estimate.bytes_per_second(), 100000.0, 1.0);
+  EXPECT_EQ(estimate.unacknowledged(), 1000U);
+}
+
+TEST(Goodput, ForgetsAStreamThatEnded) {
+  GoodputEstimate estimate;
+  estimate.on_sent(at(0), 10000, 1);
+  estimate.on_acknowledged(at(100), 10000, ms(0), 1);
+  estimate.on_sent(at(200), 5000, 1);
+  estimate.on_sent(at(200), 700, 2);
+  estimate.on_ended(at(200), 1);
+  EXPECT_EQ(estimate.unacknowledged(), 700U);
+  EXPECT_NEAR(to_ms(estimate.delay(at(200))), 7.0, 0.1);
+  estimate.on_acknowledged(at(300), 5000, ms(0), 1);
+  EXPECT_EQ(estimate.unacknowledged(), 700U);
+  EXPECT_EQ(estimate.samples(), 1U);
+}
+
+TEST(Goodput, TakesNoSmallRowForASlowLink) {
+  GoodputEstimate estimate;
+  estimate.on_sent(at(0), 10000);
+  estimate.on_acknowledged(at(10), 10000, ms(0));  // 1 MB/s
+  for (int i = 1; i < 10; ++i) {
+    estimate.on_sent(at(100 * i), 64);
+    estimate.on_acknowledged(at(100 * i + 3), 64, ms(0));
+  }
+  EXPECT_NEAR(*estimate.bytes_per_second(), 1e6, 1.0);
+}
+
 TEST(Goodput, StaysFiniteWhereAnAcknowledgementTakesNoTime) {
   GoodputEstimate estimate;
   estimate.on_sent(at(10), 1000);

@@ -137,6 +137,7 @@ class FaultRun {
     const auto& options = world_.options();
     time_.advance(options.limits.silence_limit + options.limits.connect_timeout +
                   options.reconnect.maximum + std::chrono::seconds(20));
+    if (options.adaptive) time_.advance(std::chrono::seconds(30));  // to look at the link
   }
 
   void expect_the_cloud_back() {

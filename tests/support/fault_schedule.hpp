@@ -142,6 +142,15 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
   if (dice.chance(0.4)) options.grace_time = std::chrono::milliseconds(dice.between(1, 5000));
   options.sweep_interval = std::chrono::milliseconds(dice.between(20, 1000));
 
+  options.adaptive = dice.chance(0.5);
+  // Links of these schedules are good enough while nothing befalls them.
+  options.mode.enter_below = std::chrono::seconds(2);
+  options.mode.leave_above = std::chrono::seconds(3);
+  options.mode.maximum_uplink_delay = std::chrono::minutes(1);
+  options.mode.minimum_dwell = dice.time(1, 3000);
+  options.mode.ping_timeouts = 3;
+  options.mode.maximum_probe_interval = std::chrono::seconds(4);
+
   const auto exits = model.config.exits->layers.size();
   const auto generations = dice.chance(0.5) ? 1 : dice.between(2, 6);
   schedule.patient = dice.chance(0.3);
@@ -178,7 +187,8 @@ inline std::string describe(const FaultSchedule& schedule) {
        << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
        << options.acknowledge_bytes << " bytes, heartbeat " << options.heartbeat.count()
        << " ms, ttl " << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
-       << " ms, sweep " << options.sweep_interval.count() << " ms";
+       << " ms, sweep " << options.sweep_interval.count() << " ms, "
+       << (options.adaptive ? "adaptive" : "collaborative");
   for (const auto& [at, request] : schedule.generations) {
     text << "\n  generation at " << at.count() << " us: prompt of "
          << std::get<std::vector<model::TokenId>>(request.prompt).size() << ", thresholds";

@@ -70,6 +70,10 @@ class MemoryWorld {
     transport::ConnectionLimits limits;
     policy::ReconnectSettings reconnect;
     std::chrono::milliseconds heartbeat{2000};
+    policy::ModeSettings mode;
+    bool adaptive = false;
+    policy::UploadBudgetSettings budget;
+    std::size_t max_kept_bytes = 256U << 20U;
     std::size_t max_batch_bytes = 64U << 10U;
     std::size_t window_bytes = 1U << 20U;
     std::uint64_t acknowledge_bytes = 64U << 10U;
@@ -83,7 +87,7 @@ class MemoryWorld {
         edge_metrics_(edge_registry_, {{"0", "fake", "", "", "fp32"},
                                        options_.model.config.exits->layers,
                                        {"standalone", "collaborative", "cloud-only"},
-                                       {"start"}}),
+                                       mode_reasons()}),
         network_(system_, options_.limits,
                  std::make_shared<transport::EmulatedLink>(options_.link, time_.now())) {
     time_.after_each_message([this] { act_after_tokens(); });
@@ -120,6 +124,17 @@ class MemoryWorld {
     time_.forget_actions();
     by_token_.clear();
   }
+
+  /// As an operator who edits the settings; `adaptive` off holds `mode`.
+  void reconfigure(policy::Mode mode, bool adaptive, const actors::GenerationRequest& request) {
+    auto settings = options_.mode;
+    settings.preferred = mode;
+    caf::anon_send(
+        edge_, actors::Reconfigure{settings, adaptive, request.thresholds, request.token_deadline,
+                                   request.first_token_deadline});
+  }
+  /// Another day of the calendar that the upload budget goes by.
+  void begin_next_day() { day_ += std::chrono::days(1); }
 
   // --- what befalls the link
   void force_link(transport::LinkState state) { network_.force(state); }
@@ -208,8 +223,15 @@ class MemoryWorld {
     link.row_bytes = model.codec->row_bytes(model.config.hidden_size);
     link.max_batch_bytes = options_.max_batch_bytes;
     link.window_bytes = options_.window_bytes;
+    link.max_kept_bytes = options_.max_kept_bytes;
+    link.budget = options_.budget;
+    link.today = [this] {
+      return day_;
+    };
     link.reconnect = options_.reconnect;
     actors::EdgeSetting setting;
+    setting.mode = options_.mode;
+    setting.adaptive = options_.adaptive;
     setting.engine = std::make_shared<FakeEngine>(model, model::Part::edge);
     setting.link = std::move(link);
     setting.probe.heartbeat = options_.heartbeat;
@@ -270,6 +292,7 @@ class MemoryWorld {
   }
 
   Options options_;
+  policy::Day day_{std::chrono::days(20000)};
   prometheus::Registry edge_registry_;
   monitoring::EdgeMetrics edge_metrics_;
   std::vector<std::unique_ptr<Cloud>> clouds_;  // all there ever were: actors refer to metrics

@@ -2,6 +2,7 @@
 // Whether every token of a generation is right for the source it names, whatever befell the link:
 // recomputed with the whole model on the prefix that was really emitted.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,20 @@ inline std::vector<std::vector<model::Reading>> readings_of(const FakeModel& mod
   return readings;
 }
 
+/// The mode in which a token was decided. One that waited for the cloud when the mode changed still
+/// belongs to the mode before.
+inline policy::Mode mode_of_token(const Watched& watched, const actors::TokenEvent& token) {
+  auto mode = policy::Mode::collaborative;
+  const bool of_an_ask = token.source.kind == policy::Source::Kind::cloud ||
+                         token.source.kind == policy::Source::Kind::fallback;
+  for (const auto& change : watched.end->mode_switches) {
+    if (change.index < token.index || (change.index == token.index && !of_an_ask)) {
+      mode = change.mode;
+    }
+  }
+  return mode;
+}
+
 inline void expect_right_tokens(const FakeModel& model, const Watched& watched) {
   using Kind = policy::Source::Kind;
   const auto& thresholds = watched.request.thresholds.values;
@@ -48,6 +63,9 @@ inline void expect_right_tokens(const FakeModel& model, const Watched& watched) 
     std::size_t head = 0;
     switch (token.source.kind) {
       case Kind::exit:
+        if (mode_of_token(watched, token) == policy::Mode::standalone) {
+          sure = std::min(sure, thresholds.size() - 1);
+        }
         EXPECT_EQ(token.source.exit, sure);
         head = token.source.exit;
         break;
@@ -98,6 +116,10 @@ inline void expect_complete_in_time(const Watched& watched, const model::ModelCo
 inline void expect_undisturbed(const FakeModel& model, const Watched& watched) {
   expect_right_tokens(model, watched);
   ASSERT_TRUE(watched.end.has_value());
+  for (const auto& change : watched.end->mode_switches) {
+    ADD_FAILURE() << "went " << policy::name_of(change.mode) << " at token " << change.index << ": "
+                  << policy::name_of(change.reason);
+  }
   EXPECT_EQ(watched.end->counts.fallback(), 0) << watched.end->warning;
   EXPECT_EQ(watched.end->warning, "");
   const auto rows = watched.end->upload.rows_up;

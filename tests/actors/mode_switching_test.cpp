@@ -1,0 +1,223 @@
+// The edge goes alone and comes back, on the test clock.
+
+#include <gmock/gmock.h>
+
+#include "tests/support/memory_world.hpp"
+#include "tests/support/token_audit.hpp"
+#include "transport/link_shape.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::Mode;
+using policy::ModeReason;
+using policy::SupervisorState;
+using ::testing::HasSubstr;
+using tests::MemoryWorld;
+
+constexpr std::size_t row_bytes = 16U * 4U;  // of the fake model
+
+GenerationRequest asking(std::int64_t max_tokens) {
+  GenerationRequest request;
+  request.prompt = std::vector<model::TokenId>{5, 6, 7};
+  request.thresholds.values = {2.0F, 2.0F};
+  request.max_tokens = max_tokens;
+  request.ignore_eos = true;
+  return request;
+}
+
+MemoryWorld::Options over(const std::string& link) {
+  MemoryWorld::Options options;
+  options.link = *transport::parse_link_spec(link);
+  options.adaptive = true;
+  return options;
+}
+
+SupervisorState state(const MemoryWorld& world) {
+  return world.edge().modes->state();
+}
+
+TEST(ModeSwitching, KeepsRowsWhileAloneAndSendsTheGapBeforeTheNextAsk) {
+  MemoryWorld world(over("rtt=20ms"));
+  world.time().advance(1s);
+  const auto request = asking(30);
+  world.after_tokens(10, [&] { world.reconfigure(Mode::standalone, false, request); });
+  world.after_tokens(20, [&] { world.reconfigure(Mode::collaborative, false, request); });
+  const auto watched = world.generate(request);
+  world.time().advance(1min);
+  tests::expect_complete_in_time(*watched, world.options().model.config);
+  tests::expect_right_tokens(world.options().model, *watched);
+  const auto& end = *watched->end;
+  EXPECT_EQ(end.counts.fallback(), 0);
+  EXPECT_GE(end.counts.of_exit(1), 8);
+  EXPECT_GE(end.counts.cloud(), 18);
+  ASSERT_EQ(end.mode_switches.size(), 2U);
+  EXPECT_EQ(end.mode_switches[0].mode, Mode::standalone);
+  EXPECT_EQ(end.mode_switches[1].mode, Mode::collaborative);
+  EXPECT_EQ(end.mode, Mode::collaborative);
+  // Every row went up, once.
+  EXPECT_EQ(end.upload.rows_up, 3U + 30U - 1U);
+  EXPECT_EQ(end.upload.rows_resent, 0U);
+}
+
+TEST(ModeSwitching, SendsNothingOfAGenerationThatIsAloneToItsEnd) {
+  MemoryWorld world(over("rtt=20ms"));
+  world.time().advance(1s);
+  const auto request = asking(30);
+  world.reconfigure(Mode::standalone, false, request);
+  world.time().run();
+  const auto watched = world.generate(request);
+  world.time().advance(1s);
+  tests::expect_right_tokens(world.options().model, *watched);
+  EXPECT_EQ(watched->end->counts.of_exit(1), 30);
+  EXPECT_EQ(watched->end->upload.bytes_up, 0U);
+  EXPECT_EQ(watched->end->mode, Mode::standalone);
+}
+
+TEST(ModeSwitching, GoesAloneWhenTheLinkFailsAndComesBackAfterLookingAtIt) {
+  auto options = over("rtt=20ms");
+  options.heartbeat = 500ms;
+  MemoryWorld world(options);
+  world.time().advance(5s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  world.force_link(transport::LinkState::stall);
+  world.time().advance(8s);
+  EXPECT_EQ(policy::mode_of(state(world)), Mode::standalone);
+  const auto& transitions = world.edge_metrics().mode_transitions;
+  EXPECT_EQ(transitions[ModeReason::link_silent].Value(), 1.0);
+  world.force_link(transport::LinkState::up);
+  world.time().advance(options.mode.maximum_probe_interval + options.mode.probe_timeout + 3s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  EXPECT_EQ(transitions[ModeReason::probe_passed].Value(), 1.0);
+  const auto watched = world.generate(asking(10));
+  world.time().advance(5s);
+  tests::expect_undisturbed(world.options().model, *watched);
+}
+
+TEST(ModeSwitching, GoesAloneWhereAskingCostsTooMuch) {
+  MemoryWorld world(over("rtt=300ms"));
+  world.time().advance(20s);
+  EXPECT_EQ(policy::mode_of(state(world)), Mode::standalone);
+  EXPECT_EQ(world.edge_metrics().mode_transitions[ModeReason::round_trip_high].Value(), 1.0);
+}
+
+TEST(ModeSwitching, HoldsTheModeWhereItIsNotAdaptive) {
+  auto options = over("rtt=300ms");
+  options.adaptive = false;
+  MemoryWorld world(options);
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  const auto watched = world.generate(asking(10));
+  world.time().advance(10s);
+  tests::expect_undisturbed(world.options().model, *watched);
+}
+
+TEST(Deadlines, LetNoTokenWaitForAnAnswerThatCannotComeInTime) {
+  MemoryWorld world(over("rtt=150ms"));
+  world.time().advance(2s);  // the first pong
+  auto request = asking(20);
+  request.token_deadline = request.first_token_deadline = 100ms;
+  const auto watched = world.generate(request);
+  const auto begun = world.time().now();
+  world.time().run();
+  EXPECT_EQ(world.time().now(), begun);
+  ASSERT_EQ(watched->tokens.size(), 20U) << "some token waited";
+  world.time().advance(1s);
+  tests::expect_right_tokens(world.options().model, *watched);
+  EXPECT_EQ(watched->end->counts.fallback(), 20);
+  EXPECT_EQ(world.edge_metrics().asks[monitoring::AskOutcome::skipped].Value(), 20.0);
+  EXPECT_EQ(world.edge_metrics().asks[monitoring::AskOutcome::late].Value(), 0.0);
+  EXPECT_THAT(watched->end->warning, HasSubstr("too late"));
+}
+
+TEST(Deadlines, CostOneTokenOfALinkThatDied) {
+  auto options = over("rtt=20ms");
+  options.adaptive = false;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  auto request = asking(50);
+  request.token_deadline = 200ms;
+  world.after_tokens(10, [&] { world.force_link(transport::LinkState::stall); });
+  const auto watched = world.generate(request);
+  world.time().advance(1s);
+  ASSERT_EQ(watched->tokens.size(), 50U);
+  const auto& asks = world.edge_metrics().asks;
+  EXPECT_EQ(asks[monitoring::AskOutcome::late].Value(), 1.0);
+  EXPECT_GE(asks[monitoring::AskOutcome::skipped].Value(), 38.0);
+  world.force_link(transport::LinkState::up);
+  world.time().advance(1s);
+  tests::expect_right_tokens(world.options().model, *watched);
+}
+
+TEST(Reloads, ChangeThresholdsFromTheNextTokenOn) {
+  MemoryWorld world(over("rtt=20ms"));
+  world.time().advance(1s);
+  auto request = asking(30);
+  auto lax = request;
+  lax.thresholds.values = {0.0F, 0.0F};
+  world.after_tokens(10, [&] { world.reconfigure(Mode::collaborative, true, lax); });
+  const auto watched = world.generate(request);
+  world.time().advance(5s);
+  EXPECT_GE(watched->end->counts.of_exit(0), 18);
+  EXPECT_GE(watched->end->counts.cloud(), 10);
+}
+
+TEST(UploadBudgets, EndTheUploadOfARequestAndSaySo) {
+  auto options = over("rtt=20ms");
+  options.budget.per_request = 10 * row_bytes + 400;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  const auto watched = world.generate(asking(40));
+  world.time().advance(5s);
+  tests::expect_complete_in_time(*watched, world.options().model.config);
+  tests::expect_right_tokens(world.options().model, *watched);
+  const auto& end = *watched->end;
+  EXPECT_GT(end.counts.cloud(), 0);
+  EXPECT_GT(end.counts.of_exit(1), 0);
+  EXPECT_EQ(end.mode, Mode::standalone);
+  EXPECT_THAT(end.warning, HasSubstr("upload_budget_request"));
+  constexpr std::uint64_t goodbye = 32;  // the frame that closes the context comes on top
+  EXPECT_LE(end.upload.bytes_up, *options.budget.per_request + goodbye);
+  EXPECT_EQ(world.cloud_metrics().contexts.Value(), 0.0);
+  const auto next = world.generate(asking(2));
+  world.time().advance(5s);
+  EXPECT_EQ(next->end->counts.cloud(), 2) << "another request has a budget of its own";
+}
+
+TEST(UploadBudgets, KeepTheEdgeAloneUntilTheNextDay) {
+  auto options = over("rtt=20ms");
+  options.budget.per_day = 20 * row_bytes + 400;
+  options.heartbeat = 1s;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  const auto watched = world.generate(asking(60));
+  world.time().advance(10s);
+  tests::expect_right_tokens(world.options().model, *watched);
+  EXPECT_THAT(watched->end->warning, HasSubstr("upload_budget_day"));
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+  EXPECT_EQ(world.edge_metrics().mode_transitions[ModeReason::budget_spent].Value(), 1.0);
+  world.begin_next_day();
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  const auto next = world.generate(asking(2));
+  world.time().advance(5s);
+  EXPECT_EQ(next->end->counts.cloud(), 2);
+}
+
+TEST(RowMemory, IsBoundedAndAGenerationBeyondItGoesOnAlone) {
+  auto options = over("rtt=20ms");
+  options.max_kept_bytes = 16 * row_bytes;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  const auto watched = world.generate(asking(40));
+  world.time().advance(5s);
+  tests::expect_complete_in_time(*watched, world.options().model.config);
+  tests::expect_right_tokens(world.options().model, *watched);
+  EXPECT_EQ(watched->end->counts.cloud(), 14);
+  EXPECT_THAT(watched->end->warning, HasSubstr("row_memory"));
+  EXPECT_EQ(world.edge_metrics().retained_row_bytes.Value(), 0.0);
+}
+
+}  // namespace
+}  // namespace cecollm::actors
