@@ -62,6 +62,8 @@ void forget_rows(Self self, GenerationId generation) {
   if (self->state.probe) self->send(self->state.probe, RowsForgotten{generation});
 }
 
+void pump_all(Self self);
+
 void finish_closing(Self self, GenerationId generation, Upload& upload) {
   if (ready(self) && upload.phase != Phase::waiting && upload.phase != Phase::broken) {
     send(self, transport::CloseContext{generation, upload.epoch}, &upload);
@@ -72,11 +74,17 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
   self->state.uploads.erase(generation);
   show_kept_bytes(self);
   if (closed.pending()) closed.deliver(stats);
+  pump_all(self);
 }
 
 std::uint64_t in_flight_bytes(Self self) {
   std::uint64_t sum = 0;
-  for (const auto& [generation, upload] : self->state.uploads) sum += upload.log.in_flight_bytes();
+  for (const auto& [generation, upload] : self->state.uploads) {
+    // What others sent will not be confirmed: they send it again, or never more.
+    if (upload.phase == Phase::open || upload.phase == Phase::closing) {
+      sum += upload.log.in_flight_bytes();
+    }
+  }
   return sum;
 }
 
@@ -176,7 +184,7 @@ void pump(Self self, GenerationId generation, Upload& upload) {
   }
 }
 
-/// Some rows were confirmed: there is room for others, of whichever context.
+/// There may be room in the window: for rows of whichever context.
 void pump_all(Self self) {
   std::vector<GenerationId> ids;
   for (const auto& [generation, upload] : self->state.uploads) ids.push_back(generation);
@@ -395,7 +403,7 @@ void rows_held(Self self, const transport::RowsHeld& held, std::size_t frame_byt
     return;
   }
   upload->phase = upload->closed.pending() ? Phase::closing : Phase::open;
-  pump(self, held.context, *upload);
+  pump_all(self);
 }
 
 void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes) {
@@ -450,6 +458,7 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
     case Code::sequence_gap:
       if (!upload->generate && ++upload->reopened_in_vain <= max_reopenings_in_vain) {
         reopen(self, *fault.context, *upload);
+        pump_all(self);
         return;
       }
       break;
@@ -460,6 +469,7 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
   upload->phase = Phase::broken;
   fail_ask(self, *upload, fault.message, fault.code == Code::not_served);
   if (closing) finish_closing(self, *fault.context, *upload);
+  pump_all(self);
 }
 
 }  // namespace cecollm::actors::link

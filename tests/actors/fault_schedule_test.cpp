@@ -43,28 +43,6 @@ TEST(MemoryWorlds, TakeOneRoundTripATokenOfTheCloud) {
   EXPECT_EQ(watched->tokens.back().at - watched->started, 2s);
 }
 
-TEST(MemoryWorlds, LetNoContextsThatAskNothingCloseTheWindow) {
-  MemoryWorld::Options options;
-  const std::size_t row_bytes = 16U * 4U;
-  options.acknowledge_bytes = 16 * row_bytes;
-  options.window_bytes = 4 * options.acknowledge_bytes;
-  MemoryWorld world(options);
-  world.time().run();
-  // As many rows as the cloud takes from one context without a word, of many contexts.
-  const auto link = world.edge().link;
-  model::Rows rows;
-  rows.count = 15;
-  rows.bytes = std::make_shared<const std::vector<std::byte>>(15 * row_bytes);
-  for (GenerationId id = 1000; id < 1020; ++id) {
-    caf::anon_send(link, OpenUpload{id, {}, {}, {}});
-    caf::anon_send(link, UploadRows{id, 0, rows});
-  }
-  const auto watched = world.generate(request({2.0F, 2.0F}));
-  world.time().advance(1h);
-  tests::expect_complete_in_time(*watched, world.options().model.config);
-  tests::expect_undisturbed(world.options().model, *watched);
-}
-
 TEST(FaultSchedules, LoseNothingButTime) {
   tests::run_fault_schedules(1, 200);
 }

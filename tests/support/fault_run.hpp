@@ -31,8 +31,6 @@ class FaultRun {
 
  private:
   using Watches = std::vector<std::shared_ptr<const Watched>>;
-  static constexpr std::chrono::milliseconds instant{1};
-
   void let_it_happen() {
     const auto begun = time_.now();
     auto limit = begun;
@@ -40,7 +38,7 @@ class FaultRun {
     for (const auto& generation : schedule_.generations) {
       const auto& request = generation.request;
       const auto at = begun + generation.at;
-      limit = std::max(limit, at + request.first_token_deadline +
+      limit = std::max(limit, at + request.max_tokens * edge_time() + request.first_token_deadline +
                                   (request.max_tokens - 1) * request.token_deadline);
       time_.at(at, [&] { watches.push_back(world_.generate(request)); });
     }
@@ -57,13 +55,21 @@ class FaultRun {
     time_.run_until(all_ended, limit + farewell_limit);
     for (const auto& watched : watches) {
       SCOPED_TRACE("the generation of " + std::to_string(watched->request.max_tokens) + " tokens");
-      expect_complete_in_time(*watched, world_.options().model.config);
+      expect_complete_in_time(*watched, world_.options().model.config, edge_time());
       expect_right_tokens(world_.options().model, *watched);
     }
     if (schedule_.patient) {
       EXPECT_EQ(world_.edge_metrics().asks[monitoring::AskOutcome::late].Value(), 0.0)
           << "an ask got neither an answer nor word that none would come";
     }
+  }
+
+  /// The most that the edge computes for a token: a pass for each exit, one to begin, and the same
+  /// for every other generation that comes first.
+  SteppedTime::Duration edge_time() const {
+    const auto& options = world_.options();
+    const auto passes = options.model.config.exits->layers.size() + 1;
+    return schedule_.generations.size() * passes * options.edge_pass;
   }
 
   /// What a generation allows the link to say what it has sent.
@@ -150,7 +156,7 @@ class FaultRun {
     }
     time_.run_until([&] { return ended(watches); }, time_.now() + std::chrono::hours(1));
     for (const auto& watched : watches) {
-      expect_complete_in_time(*watched, world_.options().model.config);
+      expect_complete_in_time(*watched, world_.options().model.config, edge_time());
       expect_undisturbed(world_.options().model, *watched);
     }
   }

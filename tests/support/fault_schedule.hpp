@@ -137,6 +137,8 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     options.acknowledge_bytes = row_bytes * dice.between<std::size_t>(1, 16);
     options.window_bytes = options.acknowledge_bytes + row_bytes * dice.between<std::size_t>(0, 16);
   }
+  if (dice.chance(0.7)) options.edge_pass = dice.time(0.1, 20);
+  if (dice.chance(0.7)) options.cloud_pass = dice.time(0.1, 30);
   options.heartbeat = std::chrono::milliseconds(dice.between(200, 2000));
   if (dice.chance(0.4)) options.context_ttl = std::chrono::milliseconds(dice.between(1000, 5000));
   if (dice.chance(0.4)) options.grace_time = std::chrono::milliseconds(dice.between(1, 5000));
@@ -163,7 +165,8 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     tokens += static_cast<double>(generation.request.max_tokens);
     schedule.generations.push_back(std::move(generation));
   }
-  const double span_ms = 500 + tokens * static_cast<double>(rtt.count()) / 1000;
+  const double span_ms =
+      500 + tokens * static_cast<double>((rtt + options.edge_pass).count()) / 1000;
   for (auto faults = dice.between(1, 6); faults > 0; --faults) {
     Fault fault;
     fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
@@ -185,7 +188,8 @@ inline std::string describe(const FaultSchedule& schedule) {
   for (const auto layer : options.model.config.exits->layers) text << ' ' << layer;
   text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
        << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
-       << options.acknowledge_bytes << " bytes, heartbeat " << options.heartbeat.count()
+       << options.acknowledge_bytes << " bytes, passes of " << options.edge_pass.count() << " and "
+       << options.cloud_pass.count() << " us, heartbeat " << options.heartbeat.count()
        << " ms, ttl " << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
        << " ms, sweep " << options.sweep_interval.count() << " ms, "
        << (options.adaptive ? "adaptive" : "collaborative");

@@ -1,7 +1,7 @@
 #pragma once
 // A whole edge and a whole cloud in one process, on one thread and a clock that only tests move:
-// all actors real, fake engines that compute in no time, an emulated link without sockets. What
-// befalls link and cloud is the test's doing.
+// all actors real, fake engines that take the time they are told, an emulated link without sockets.
+// What befalls link and cloud is the test's doing.
 
 #include <chrono>
 #include <memory>
@@ -69,6 +69,8 @@ class MemoryWorld {
     transport::LinkShape link;
     transport::ConnectionLimits limits;
     policy::ReconnectSettings reconnect;
+    std::chrono::microseconds edge_pass{0};   // what each pass of the edge's layers takes
+    std::chrono::microseconds cloud_pass{0};  // likewise
     std::chrono::milliseconds heartbeat{2000};
     policy::ModeSettings mode;
     bool adaptive = false;
@@ -97,6 +99,7 @@ class MemoryWorld {
   ~MemoryWorld() {
     time_.forget_actions();
     by_token_.clear();
+    time_.make_all_fast();
     kill_cloud();
     time_.kill(edge_);
     time_.advance(std::chrono::hours(1));  // nothing may refer to what ends with us
@@ -152,6 +155,7 @@ class MemoryWorld {
     const auto& state = state_of<actors::CloudSupervisorState>(cloud_->supervisor);
     cloud_->store = state.store;
     cloud_->compute = state.compute;
+    time_.make_slow(cloud_->compute, options_.cloud_pass);
   }
   /// All its actors end at once and say nothing. Its connections are reset, unless the whole
   /// machine is gone: then they stay, and nobody answers.
@@ -238,6 +242,8 @@ class MemoryWorld {
     setting.detached = false;
     setting.metrics = &edge_metrics_;
     edge_ = system_.spawn(actors::edge_supervisor, std::move(setting));
+    time_.serve(edge_);
+    time_.make_slow(edge().shallow, options_.edge_pass);
   }
 
   actors::CloudSetting cloud_setting(Cloud& cloud) {
@@ -276,8 +282,9 @@ class MemoryWorld {
   template <class Answer, class Handle, class Question>
   Answer ask(const Handle& actor, Question question) {
     Answer level;
-    auto answer = asker_->request(actor, std::chrono::seconds(1), question);
-    time_.run();
+    constexpr std::chrono::seconds limit{1};
+    auto answer = asker_->request(actor, limit, question);
+    time_.advance(limit);  // so that there is one, or an error
     answer.receive([&](const Answer& given) { level = given; },
                    [](const caf::error& error) { ADD_FAILURE() << caf::to_string(error); });
     return level;

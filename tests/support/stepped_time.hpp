@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <map>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -30,13 +32,29 @@ class SteppedTime {
   void after_each_message(Action action) { after_message_ = std::move(action); }
   void forget_actions() { actions_.clear(); }
 
+  /// From now on each message takes the actor so long, as if it computed on a thread of its own.
+  template <class Handle>
+  void make_slow(const Handle& actor, Duration each) {
+    auto* job = dynamic_cast<caf::resumable*>(caf::actor_cast<caf::abstract_actor*>(actor));
+    workers_.push_back({caf::actor_cast<caf::strong_actor_ptr>(actor), job, each, {}, false});
+  }
+  void make_all_fast() {
+    for (auto& worker : workers_) {
+      worker.each = {};
+      if (worker.done_at) hand_back(worker);
+    }
+  }
+
   /// Delivers every message there is; the clock stands still.
   void run() {
-    for (std::int64_t messages = 0; scheduler_.try_run_once(); ++messages) {
+    for (std::int64_t messages = 0; !scheduler_.jobs.empty(); ++messages) {
       if (messages == most_messages) {
         ADD_FAILURE() << "the actors send each other messages without end";
         scheduler_.jobs.clear();
+        return;
       }
+      if (begins_to_compute()) continue;
+      scheduler_.run_once();
       if (after_message_) after_message_();
     }
   }
@@ -53,11 +71,16 @@ class SteppedTime {
       const auto& timers = scheduler_.clock().schedule();
       const auto timer = timers.empty() ? TimePoint::max() : timers.begin()->first;
       const auto action = actions_.empty() ? TimePoint::max() : actions_.begin()->first;
-      if (std::min(timer, action) > limit) {
+      auto* worker = first_done();
+      const auto done_at = worker != nullptr ? *worker->done_at : TimePoint::max();
+      if (std::min({timer, action, done_at}) > limit) {
         move_to(limit);
         return false;
       }
-      if (action <= timer) {
+      if (done_at <= std::min(timer, action)) {
+        move_to(done_at);
+        hand_back(*worker);
+      } else if (action <= timer) {
         move_to(action);
         auto next = std::move(actions_.begin()->second);
         actions_.erase(actions_.begin());
@@ -72,6 +95,9 @@ class SteppedTime {
   /// Lets an actor handle its next message before anything else happens.
   template <class Handle>
   void serve(const Handle& actor) {
+    for (auto& worker : workers_) {
+      if (worker.done_at && worker.actor == actor) hand_back(worker);
+    }
     if (scheduler_.prioritize(actor)) scheduler_.run_once();
   }
   /// Ends an actor before anything else happens.
@@ -85,6 +111,40 @@ class SteppedTime {
   /// At one point in time; far beyond what any test needs.
   static constexpr std::int64_t most_messages = 1'000'000;
 
+  struct Worker {
+    caf::strong_actor_ptr actor;
+    caf::resumable* job = nullptr;
+    Duration each{0};
+    std::optional<TimePoint> done_at;  // computes until then; the scheduler does not have its job
+    bool done = false;                 // has computed, and may tell
+  };
+
+  /// Takes the next job from the scheduler, if it is one that takes time and has not had it yet.
+  bool begins_to_compute() {
+    for (auto& worker : workers_) {
+      if (worker.job != scheduler_.jobs.front() || worker.each.count() == 0) continue;
+      if (std::exchange(worker.done, false)) return false;
+      scheduler_.jobs.pop_front();
+      worker.done_at = now() + worker.each;
+      return true;
+    }
+    return false;
+  }
+  Worker* first_done() {
+    Worker* first = nullptr;
+    for (auto& worker : workers_) {
+      if (worker.done_at && (first == nullptr || *worker.done_at < *first->done_at)) {
+        first = &worker;
+      }
+    }
+    return first;
+  }
+  void hand_back(Worker& worker) {
+    worker.done_at.reset();
+    worker.done = true;
+    scheduler_.jobs.push_front(worker.job);
+  }
+
   void move_to(TimePoint time) {
     auto& clock = scheduler_.clock();
     clock.current_time = std::max(clock.current_time, time);
@@ -93,6 +153,7 @@ class SteppedTime {
   caf::scheduler::test_coordinator& scheduler_;
   std::multimap<TimePoint, Action> actions_;
   Action after_message_;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace cecollm::tests

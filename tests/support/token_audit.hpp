@@ -88,8 +88,10 @@ inline void expect_right_tokens(const FakeModel& model, const Watched& watched) 
   }
 }
 
-/// It came to its end, with all its tokens, and each in time.
-inline void expect_complete_in_time(const Watched& watched, const model::ModelConfig& config) {
+/// It came to its end, with all its tokens, and each in time: the deadline, and what the edge
+/// itself computes meanwhile.
+inline void expect_complete_in_time(const Watched& watched, const model::ModelConfig& config,
+                                    SteppedTime::Duration computing = {}) {
   ASSERT_TRUE(watched.end.has_value()) << "it has not ended";
   const auto& end = *watched.end;
   EXPECT_EQ(end.error, "");
@@ -106,7 +108,7 @@ inline void expect_complete_in_time(const Watched& watched, const model::ModelCo
   auto before = watched.started;
   auto limit = watched.request.first_token_deadline;
   for (const auto& token : watched.tokens) {
-    EXPECT_LE(token.at - before, limit) << "token " << token.event.index;
+    EXPECT_LE(token.at - before, limit + computing) << "token " << token.event.index;
     before = token.at;
     limit = watched.request.token_deadline;
   }
