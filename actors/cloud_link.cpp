@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/cloud_link_session.hpp"
+#include "actors/cloud_scout.hpp"
 #include "transport/codec.hpp"
 
 namespace cecollm::actors {
@@ -61,6 +62,43 @@ void connection_down(Self self, std::string reason) {
   dial(self);
 }
 
+/// Connected to a cloud that is not the first choice: looks after the better ones in time.
+void look_later(Self self) {
+  auto& state = self->state;
+  if (state.scouting || state.phase != Phase::ready || state.cloud == 0) return;
+  state.scouting = true;
+  self->delayed_send(self, state.setting.reconnect.failback_after, LookForBetterCloud{});
+}
+
+void look_for_better(Self self) {
+  auto& state = self->state;
+  state.scouting = false;
+  if (state.shutting_down || state.phase != Phase::ready) return;
+  const auto better = state.clouds->failback(self->clock().now());
+  if (!better) {
+    look_later(self);
+    return;
+  }
+  state.scouting = true;
+  self->spawn(cloud_scout,
+              CloudScoutSetting{*better, state.setting.dials[*better], state.setting.hello, self});
+}
+
+void scout_came_back(Self self, const ScoutReport& report) {
+  auto& state = self->state;
+  state.scouting = false;
+  if (state.shutting_down) return;
+  if (!report.welcome) {
+    state.clouds->on_failed(report.cloud, self->clock().now(), draw(state));
+  } else if (state.phase == Phase::ready && report.cloud < state.cloud) {
+    // What follows is a lost connection like any other; the better cloud is tried first.
+    state.problem = "changing over to a preferred cloud";
+    caf::anon_send(state.connection, transport::CloseConnection{});
+    return;
+  }
+  look_later(self);
+}
+
 void welcome(Self self, const transport::Welcome& welcome) {
   auto& state = self->state;
   if (state.phase != Phase::greeting) return;
@@ -72,6 +110,7 @@ void welcome(Self self, const transport::Welcome& welcome) {
   state.clouds->on_connected(state.cloud, self->clock().now());
   if (state.probe) self->send(state.probe, LinkUp{});
   link::resume_all(self);
+  look_later(self);
 }
 
 void connection_fault(Self self, const transport::Fault& fault) {
@@ -208,6 +247,8 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
       [self](const Redial&) {
         if (self->state.phase == Phase::down && !self->state.shutting_down) dial(self);
       },
+      [self](const LookForBetterCloud&) { look_for_better(self); },
+      [self](const ScoutReport& report) { scout_came_back(self, report); },
       [self](const Shutdown&) { shut_down(self); },
   };
 }

@@ -93,6 +93,7 @@ struct CloudLinkState {
   bool holding = false;                 // standalone: rows are kept, not sent
   std::optional<policy::DayBudget> day;
   bool budget_exhausted = false;  // as the probe was told
+  bool scouting = false;          // a scout is on its way, or will be sent
   bool shutting_down = false;
 };
 

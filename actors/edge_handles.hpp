@@ -132,6 +132,10 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<transport::SendQueueDrained>, caf::reacts_to<transport::ConnectionDown>,
     /// Timer: connect again.
     caf::reacts_to<Redial>,
+    /// Timer: send a scout to a preferred cloud.
+    caf::reacts_to<LookForBetterCloud>,
+    /// It is back, so change over; or it is not.
+    caf::reacts_to<ScoutReport>,
     /// Flush, close the connection and end.
     caf::reacts_to<Shutdown>>;
 

@@ -244,5 +244,13 @@ struct ModeDue {};
 
 // --- cloud link → itself
 struct Redial {};
+/// Time to see whether a preferred cloud is back.
+struct LookForBetterCloud {};
+
+// --- cloud scout → cloud link
+struct ScoutReport {
+  std::size_t cloud = 0;
+  bool welcome = false;
+};
 
 }  // namespace cecollm::actors

@@ -64,13 +64,33 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
       output_(std::exchange(other.output_, -1)),
       buffer_(std::move(other.buffer_)) {}
 
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  pid_ = std::exchange(other.pid_, -1);
+  output_ = std::exchange(other.output_, -1);
+  buffer_ = std::move(other.buffer_);
+  return *this;
+}
+
 ChildProcess::~ChildProcess() {
+  end();
+}
+
+void ChildProcess::end() {
   if (output_ >= 0) close(output_);
+  output_ = -1;
   if (pid_ < 0) return;
   kill(pid_, SIGTERM);
+  kill(pid_, SIGCONT);  // one that is stopped could not end
   if (wait(patience)) return;
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void ChildProcess::send_signal(int number) {
+  if (pid_ > 0) kill(pid_, number);
 }
 
 std::optional<std::string> ChildProcess::read_line(milliseconds limit) {

@@ -13,6 +13,7 @@
 #include "apps/edge_node.hpp"
 #include "apps/full_generation.hpp"
 #include "apps/generation_report.hpp"
+#include "apps/live_story.hpp"
 #include "apps/node_logger.hpp"
 #include "apps/scratch_directory.hpp"
 #include "apps/termination.hpp"
@@ -28,7 +29,19 @@ struct DemoOptions {
   std::string prompt = "Once upon a time";
   int max_tokens = 160;
   float threshold = 0.8F;
+  std::string link;        // as link.emulate
+  std::string link_trace;  // a file, or the name of one in bench/traces
+  int seconds = 30;        // over such a link
 };
+
+bool over_a_link(const DemoOptions& options) {
+  return !options.link.empty() || !options.link_trace.empty();
+}
+
+std::string trace_file(const std::string& given) {
+  if (std::filesystem::exists(given)) return given;
+  return (std::filesystem::path("bench/traces") / (given + ".csv")).string();
+}
 
 struct RunningCloud {
   ChildProcess process;
@@ -130,6 +143,18 @@ void print_summary(std::ostream& out, const GenerationReport& collaborative,
       << full.text << '\n';
 }
 
+Outcome<void> run_live(const EdgeSettings& settings, const DemoOptions& options,
+                       const CommandIo& io, Termination& termination) {
+  auto node = EdgeNode::start(settings, node_logger("edge", settings.monitoring));
+  if (!node) return tl::unexpected(node.error());
+  (*node)->await_link(start_limit);  // a link that is down is what one came to see
+  LiveStory story;
+  story.prompt = options.prompt;
+  story.duration = std::chrono::seconds(options.seconds);
+  story.terminal = io.out_is_terminal;
+  return write_live(**node, settings, story, io.out, termination);
+}
+
 Outcome<void> run(const DemoOptions& options, const CommandIo& io) {
   Termination termination;
   const ScratchDirectory scratch;
@@ -148,8 +173,18 @@ Outcome<void> run(const DemoOptions& options, const CommandIo& io) {
   sources.flags["link.certificate"] = {(scratch.path() / "edge.pem").string()};
   sources.flags["link.key"] = {(scratch.path() / "edge.key").string()};
   sources.flags["link.authority"] = {(scratch.path() / "ca.pem").string()};
+  if (!options.link.empty()) sources.flags["link.emulate"] = {options.link};
+  if (!options.link_trace.empty()) {
+    sources.flags["link.emulate_trace"] = {trace_file(options.link_trace)};
+  }
+  if (over_a_link(options)) {
+    sources.flags["link.heartbeat"] = {"500ms"};
+    sources.flags["link.silence_limit"] = {"4s"};
+    sources.flags["generation.token_deadline"] = {"300ms"};
+  }
   const auto settings = load_edge_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
+  if (over_a_link(options)) return run_live(*settings, options, io, termination);
   const auto standalone_settings = load_edge_settings(edge_sources(options, "standalone"));
   if (!standalone_settings) return tl::unexpected(standalone_settings.error());
   auto full_settings = *standalone_settings;
@@ -184,9 +219,18 @@ void register_demo(CLI::App& app, Command& chosen) {
   command->add_option("--max-tokens", options->max_tokens, "Length of the story [160]");
   command->add_option("--threshold", options->threshold,
                       "Confidence from which an exit decides [0.8]");
+  auto* link = command->add_option(
+      "--link", options->link,
+      "Emulate a link, rtt=50ms,up=5mbit,loss=1%, and watch mode and sources change");
+  command
+      ->add_option("--link-trace", options->link_trace,
+                   "The same from a trace: a file, or a name of bench/traces")
+      ->excludes(link);
+  command->add_option("--seconds", options->seconds, "How long to watch such a link [30]");
   command->footer(
       "Examples:\n"
       "  cecollm demo\n"
+      "  cecollm demo --link-trace flapping\n"
       "  cecollm demo --threshold 0.9 --prompt 'User: What is the capital of Peru?'");
   command->callback([&chosen, options] {
     chosen = [options](const CommandIo& io) {

@@ -36,6 +36,14 @@ void SourceCounts::add(const Source& source) {
   }
 }
 
+void SourceCounts::add(const SourceCounts& other) {
+  if (other.exits_.size() > exits_.size()) exits_.resize(other.exits_.size(), 0);
+  for (std::size_t exit = 0; exit < other.exits_.size(); ++exit) exits_[exit] += other.exits_[exit];
+  cloud_ += other.cloud_;
+  fallback_ += other.fallback_;
+  full_ += other.full_;
+}
+
 std::int64_t SourceCounts::of_exit(std::size_t exit) const {
   return exit < exits_.size() ? exits_[exit] : 0;
 }

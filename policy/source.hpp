@@ -26,6 +26,7 @@ std::string name_of(const Source& source);
 class SourceCounts {
  public:
   void add(const Source& source);
+  void add(const SourceCounts& other);
   std::int64_t of_exit(std::size_t exit) const;
   std::int64_t cloud() const { return cloud_; }
   std::int64_t fallback() const { return fallback_; }

@@ -323,6 +323,37 @@ TEST_F(EdgeAndCloud, BringARestartedCloudToTheSameState) {
   }
 }
 
+TEST_F(EdgeAndCloud, ChangeOverToAnotherCloudInTheMiddleOfAGenerationAndBack) {
+  auto first = std::make_unique<FakeCloud>(pki_, FakeCloud::Options{});
+  const auto preferred = first->endpoint();
+  FakeCloud second(pki_, {});
+  FakeEdge edge(pki_, {preferred, second.endpoint()}, fake_model(), "edge", 1);
+  ASSERT_TRUE(edge.await_link().connected);
+  std::int64_t of_second = 0;
+  const auto until = [&](const auto& done, bool first_is_gone) {
+    // Generations until what must happen has happened; each stops at once when it has.
+    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
+    while (!done() && std::chrono::steady_clock::now() < give_up) {
+      const auto generated =
+          edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 100), [&](const TokenEvent& token) {
+            if (first_is_gone && token.index == 10) first.reset();
+            return !done();
+          });
+      EXPECT_EQ(generated.end.error, "");
+    }
+    return done();
+  };
+  EXPECT_TRUE(until(
+      [&] {
+        of_second = static_cast<std::int64_t>(second.metrics().tokens.Value());
+        return of_second > 20;
+      },
+      true));
+  first = std::make_unique<FakeCloud>(pki_, FakeCloud::Options{.port = preferred.port});
+  EXPECT_TRUE(until([&] { return first->metrics().tokens.Value() > 20; }, false));
+  EXPECT_EQ(second.metrics().connections.Value(), 0.0);
+}
+
 TEST_F(EdgeAndCloud, DropContextsOfAnEdgeThatVanished) {
   FakeCloud cloud(pki_, {.grace_time = std::chrono::milliseconds(1)});
   {

@@ -39,5 +39,23 @@ TEST(SourceCounts, CountEachSourceByItself) {
   EXPECT_EQ(counts.exits(), 2U);
 }
 
+TEST(SourceCounts, AddUp) {
+  SourceCounts counts;
+  counts.add({Source::Kind::exit, 0});
+  SourceCounts other;
+  other.add({Source::Kind::exit, 1});
+  other.add({Source::Kind::cloud});
+  other.add({Source::Kind::fallback, 0});
+  other.add({Source::Kind::full});
+  counts.add(other);
+  counts.add(other);
+  EXPECT_EQ(counts.of_exit(0), 1);
+  EXPECT_EQ(counts.of_exit(1), 2);
+  EXPECT_EQ(counts.cloud(), 2);
+  EXPECT_EQ(counts.fallback(), 2);
+  EXPECT_EQ(counts.full(), 2);
+  EXPECT_EQ(counts.total(), 9);
+}
+
 }  // namespace
 }  // namespace cecollm::policy

@@ -2,6 +2,9 @@
 // A real cloud process with certificates of its own, for tests of the whole path.
 
 #include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,10 +21,17 @@ class CloudProcess {
   /// come up: no test can go on without it.
   explicit CloudProcess(const std::vector<std::string>& flags = {},
                         const std::string& model = CECOLLM_DEFAULT_MODEL)
-      : process_(start(pki_, flags, model)) {
-    const auto line = process_.read_line(std::chrono::seconds(120));
-    if (!line) throw std::runtime_error("the cloud process did not start");
-    address_ = line->substr(line->rfind(' ') + 1);
+      : flags_(flags), model_(model), process_(start("127.0.0.1:0")) {
+    address_ = read_address();
+  }
+
+  /// A new process in the place of this one, at the same address: it knows nothing yet. The old
+  /// one gets SIGKILL.
+  void replace() {
+    process_.send_signal(SIGKILL);
+    process_.wait(std::chrono::seconds(60));
+    process_ = start(address_);
+    read_address();
   }
 
   const std::string& address() const { return address_; }
@@ -52,28 +62,34 @@ class CloudProcess {
   apps::ChildProcess& process() { return process_; }
 
  private:
-  static apps::ChildProcess start(const TemporaryDirectory& pki,
-                                  const std::vector<std::string>& flags, const std::string& model) {
-    if (!apps::make_development_pki(pki.path())) throw std::runtime_error("no certificates");
-    const auto file = [&](const char* name) {
-      return (pki.path() / name).string();
-    };
+  std::string read_address() {
+    const auto line = process_.read_line(std::chrono::seconds(120));
+    if (!line) throw std::runtime_error("the cloud process did not start");
+    return line->substr(line->rfind(' ') + 1);
+  }
+
+  apps::ChildProcess start(const std::string& address) {
+    if (!std::filesystem::exists(pki("ca.pem")) && !apps::make_development_pki(pki_.path())) {
+      throw std::runtime_error("no certificates");
+    }
     std::vector<std::string> arguments{CECOLLM_BINARY, "cloud",
-                                       "--model",      model,
-                                       "--listen",     "127.0.0.1:0",
+                                       "--model",      model_,
+                                       "--listen",     address,
                                        "--dtype",      "fp32",
                                        "--threads",    "1",
-                                       "--cert",       file("cloud.pem"),
-                                       "--key",        file("cloud.key"),
-                                       "--ca",         file("ca.pem"),
+                                       "--cert",       pki("cloud.pem"),
+                                       "--key",        pki("cloud.key"),
+                                       "--ca",         pki("ca.pem"),
                                        "--log-level",  "error"};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    arguments.insert(arguments.end(), flags_.begin(), flags_.end());
     auto process = apps::ChildProcess::start(arguments);
     if (!process) throw std::runtime_error(process.error().message);
     return std::move(*process);
   }
 
   TemporaryDirectory pki_;
+  std::vector<std::string> flags_;
+  std::string model_;
   apps::ChildProcess process_;
   std::string address_;
 };

@@ -115,6 +115,11 @@ class FakeEdge {
   FakeEdge(Pki& pki, const std::optional<transport::Endpoint>& cloud,
            const FakeModel& model = fake_model(), const std::string& name = "edge",
            std::uint64_t instance = 1)
+      : FakeEdge(pki, cloud ? std::vector{*cloud} : std::vector<transport::Endpoint>{}, model, name,
+                 instance) {}
+  /// Several clouds, in order of preference.
+  FakeEdge(Pki& pki, const std::vector<transport::Endpoint>& clouds, const FakeModel& model,
+           const std::string& name, std::uint64_t instance)
       : engine_(std::make_shared<FakeEngine>(model, model::Part::edge)),
         metrics_(registry_, {{"0", "fake", "", "", "fp32"},
                              model.config.exits->layers,
@@ -124,11 +129,14 @@ class FakeEdge {
     setting.engine = engine_;
     setting.metrics = &metrics_;
     setting.probe.heartbeat = std::chrono::milliseconds(50);
-    if (cloud) {
+    if (!clouds.empty()) {
       actors::CloudLinkSetting link;
-      link.dials.push_back([endpoint = *cloud, tls = pki.client(name)](const caf::actor& owner) {
-        transport::dial(owner.home_system(), endpoint, tls, {}, owner);
-      });
+      for (const auto& cloud : clouds) {
+        link.dials.push_back([endpoint = cloud, tls = pki.client(name)](const caf::actor& owner) {
+          transport::dial(owner.home_system(), endpoint, tls, {}, owner);
+        });
+      }
+      link.reconnect.failback_after = std::chrono::milliseconds(50);
       link.hello.instance = instance;
       link.hello.model = digests_of(model);
       link.hello.row_dtype = model.codec->name();

@@ -1,0 +1,243 @@
+// How standalone, collaborative (which always waits), adaptive and cloud-only fare over constant
+// round trips and over the shipped traces: speed, sources, agreement with the full model, bytes.
+// Edge and cloud run in this process and talk TLS over loopback; the link is emulated below TLS. On
+// a trace every mode sees the same link from its beginning.
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "apps/cloud_node.hpp"
+#include "apps/development_pki.hpp"
+#include "apps/edge_node.hpp"
+#include "apps/scratch_directory.hpp"
+#include "bench/adaptivity_report.hpp"
+#include "bench/default_model.hpp"
+
+namespace cecollm::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string out = "bench/results/adaptivity";
+  double seconds = 10;
+  double trace_seconds = 60;
+  std::string deadline = "250ms";
+  std::string threshold = "0.8";
+  std::string conditions;
+};
+
+template <class T>
+T need(apps::Outcome<T> outcome) {
+  if (!outcome) {
+    std::cerr << "adaptivity: " << outcome.error().message << '\n';
+    std::exit(1);
+  }
+  return std::move(*outcome);
+}
+
+struct Link {
+  std::string name;
+  double rtt_ms = 0;
+  std::string flag;
+  std::string value;
+};
+
+std::vector<Link> links() {
+  std::vector<Link> all;
+  for (const int rtt : {1, 5, 13, 50, 100, 300}) {
+    all.push_back({"rtt " + std::to_string(rtt) + " ms", static_cast<double>(rtt), "link.emulate",
+                   "rtt=" + std::to_string(rtt) + "ms,up=20mbit,down=50mbit"});
+  }
+  for (const char* trace : {"lte-drive", "ship-satellite", "cafe-wifi", "flapping", "slow-decay"}) {
+    all.push_back({trace, 0, "link.emulate_trace",
+                   std::string(CECOLLM_TRACES) + "/" + trace + ".csv"});
+  }
+  return all;
+}
+
+const std::vector<std::string> modes{"standalone", "collaborative", "adaptive", "cloud-only"};
+
+std::vector<std::string> prompts() {
+  std::vector<std::string> all;
+  std::ifstream file(CECOLLM_BENCH_TEXTS);
+  for (const auto& [kind, texts] : nlohmann::json::parse(file).items()) {
+    for (const auto& text : texts) {
+      // The beginning of a held-out text, up to the end of a word.
+      const auto whole = text.get<std::string>();
+      const auto end = whole.find(' ', std::min<std::size_t>(whole.size(), 60));
+      all.push_back(whole.substr(0, end));
+    }
+  }
+  return all;
+}
+
+/// How many of `emitted` are the full model's choice after prompt and what was emitted before.
+std::int64_t agreeing(model::Engine& whole, const std::vector<model::TokenId>& prompt,
+                      const std::vector<model::TokenId>& emitted) {
+  auto ids = prompt;
+  ids.insert(ids.end(), emitted.begin(), emitted.end());
+  auto targets = std::vector<model::TokenId>(ids.begin() + 1, ids.end());
+  ids.pop_back();
+  const auto scores = whole.score(ids, targets);
+  if (!scores) {
+    std::cerr << "adaptivity: " << scores.error().message << '\n';
+    std::exit(1);
+  }
+  std::int64_t count = 0;
+  for (std::size_t i = prompt.size() - 1; i < targets.size(); ++i) {
+    count += (*scores)[i].back().argmax == targets[i] ? 1 : 0;
+  }
+  return count;
+}
+
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {
+    if (!apps::make_development_pki(directory_.path())) std::exit(1);
+    apps::SettingSources sources;
+    common(sources, "cloud");
+    sources.flags["link.listen"] = {"127.0.0.1:0"};
+    cloud_ = need(apps::CloudNode::start(need(apps::load_cloud_settings(sources)), {}));
+  }
+
+  AdaptivityCell measure(const Link& link, const std::string& mode) {
+    const auto settings = need(apps::load_edge_settings(edge_sources(link, mode)));
+    const auto node = need(apps::EdgeNode::start(settings, {}));
+    if (!settings.clouds.empty()) node->await_link(std::chrono::seconds(30));
+    AdaptivityCell cell;
+    cell.link = link.name;
+    cell.rtt_ms = link.rtt_ms;
+    cell.mode = mode;
+    const double seconds = link.rtt_ms > 0 ? options_.seconds : options_.trace_seconds;
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(seconds));
+    std::vector<double> gaps;
+    policy::SourceCounts counts;
+    for (std::size_t i = 0; Clock::now() < end; ++i) {
+      run(*node, settings, prompts_[i % prompts_.size()], end, cell, gaps, counts);
+    }
+    finish(cell, gaps, counts);
+    return cell;
+  }
+
+ private:
+  void run(apps::EdgeNode& node, const apps::EdgeSettings& settings, const std::string& prompt,
+           Clock::time_point end, AdaptivityCell& cell, std::vector<double>& gaps,
+           policy::SourceCounts& counts) {
+    auto request = need(apps::request_from(settings, node.config()));
+    const auto ids = node.tokenizer()->encode(prompt);
+    request.prompt = ids;
+    std::vector<model::TokenId> emitted;
+    std::optional<Clock::time_point> before;
+    const auto finished =
+        need(node.generate(std::move(request), [&](const actors::TokenEvent& token) {
+          const auto now = Clock::now();
+          if (before) {
+            gaps.push_back(std::chrono::duration<double, std::milli>(now - *before).count());
+          }
+          before = now;
+          emitted.push_back(token.token);
+          counts.add(token.source);
+          return now < end;
+        }));
+    agreed_ += agreeing(*whole_, ids, emitted);
+    cell.tokens += static_cast<std::int64_t>(emitted.size());
+    cell.bytes_up_per_token += static_cast<double>(finished.upload.bytes_up);
+    cell.bytes_down_per_token += static_cast<double>(finished.upload.bytes_down);
+    cell.mode_switches += static_cast<std::int64_t>(finished.mode_switches.size());
+  }
+
+  void finish(AdaptivityCell& cell, std::vector<double>& gaps, const policy::SourceCounts& counts) {
+    const auto tokens = static_cast<double>(cell.tokens);
+    for (const double gap : gaps) cell.mean_ms += gap / static_cast<double>(gaps.size());
+    cell.p50_ms = quantile(gaps, 0.5);
+    cell.p99_ms = quantile(gaps, 0.99);
+    cell.max_ms = quantile(gaps, 1);
+    cell.from_cloud = static_cast<double>(counts.cloud()) / tokens;
+    cell.fallback = static_cast<double>(counts.fallback()) / tokens;
+    cell.from_exits = 1 - cell.from_cloud - cell.fallback;
+    cell.agreement = static_cast<double>(std::exchange(agreed_, 0)) / tokens;
+    cell.bytes_up_per_token /= tokens;
+    cell.bytes_down_per_token /= tokens;
+  }
+
+  void common(apps::SettingSources& sources, const std::string& role) const {
+    sources.flags["model.directory"] = {CECOLLM_DEFAULT_MODEL};
+    sources.flags["model.dtype"] = {"fp32"};
+    sources.flags["model.threads"] = {"1"};
+    sources.flags["link.row_dtype"] = {"fp16"};
+    sources.flags["link.certificate"] = {(directory_.path() / (role + ".pem")).string()};
+    sources.flags["link.key"] = {(directory_.path() / (role + ".key")).string()};
+    sources.flags["link.authority"] = {(directory_.path() / "ca.pem").string()};
+    sources.flags["log.level"] = {"error"};
+  }
+
+  apps::SettingSources edge_sources(const Link& link, const std::string& mode) const {
+    apps::SettingSources sources;
+    common(sources, "edge");
+    sources.flags["generation.thresholds"] = {options_.threshold};
+    sources.flags["generation.max_tokens"] = {"100"};
+    sources.flags["generation.ignore_eos"] = {"true"};
+    sources.flags["generation.mode"] = {mode == "adaptive" ? "collaborative" : mode};
+    if (mode == "standalone") return sources;
+    sources.flags["link.cloud"] = {transport::to_string(cloud_->bound())};
+    sources.flags[link.flag] = {link.value};
+    if (mode == "adaptive") {
+      sources.flags["generation.token_deadline"] = {options_.deadline};
+    } else {
+      sources.flags["supervisor.adaptive"] = {"false"};
+      sources.flags["generation.token_deadline"] = {"1h"};
+    }
+    return sources;
+  }
+
+  Options options_;
+  apps::ScratchDirectory directory_;
+  std::unique_ptr<apps::CloudNode> cloud_;
+  std::unique_ptr<model::Engine> whole_ = load(model::Part::whole, 1);
+  std::vector<std::string> prompts_ = prompts();
+  std::int64_t agreed_ = 0;
+};
+
+int run(const Options& options) {
+  Bench bench(options);
+  std::vector<AdaptivityCell> cells;
+  for (const auto& link : links()) {
+    for (const auto& mode : modes) {
+      cells.push_back(bench.measure(link, mode));
+      const auto& cell = cells.back();
+      std::cerr << cell.link << ", " << cell.mode << ": " << cell.tokens << " tokens, "
+                << cell.mean_ms << " ms each\n";
+    }
+  }
+  std::string conditions = "Default model, fp32, one thread a side, rows in fp16, threshold " +
+                           options.threshold + ", 100 tokens a prompt. Adaptive has a deadline of " +
+                           options.deadline +
+                           " a token; collaborative and cloud-only wait as long as it takes.";
+  if (!options.conditions.empty()) conditions += " " + options.conditions;
+  if (write_adaptivity(options.out, conditions, cells)) return 0;
+  std::cerr << "adaptivity: cannot write to " << options.out << '\n';
+  return 1;
+}
+
+}  // namespace
+}  // namespace cecollm::bench
+
+int main(int argc, char** argv) {
+  cecollm::bench::Options options;
+  CLI::App app{"Measures the modes over emulated links"};
+  app.add_option("--out", options.out, "Directory of the results [bench/results/adaptivity]");
+  app.add_option("--seconds", options.seconds, "Time for a mode over a constant link [10]");
+  app.add_option("--trace-seconds", options.trace_seconds, "Time for a mode over a trace [60]");
+  app.add_option("--deadline", options.deadline, "Token deadline of the adaptive mode [250ms]");
+  app.add_option("--threshold", options.threshold, "Exit threshold [0.8]");
+  app.add_option("--conditions", options.conditions, "A sentence on machine and commit");
+  CLI11_PARSE(app, argc, argv);
+  return cecollm::bench::run(options);
+}
