@@ -44,7 +44,14 @@ TEST(MemoryWorlds, TakeOneRoundTripATokenOfTheCloud) {
 }
 
 TEST(FaultSchedules, LoseNothingButTime) {
-  tests::run_fault_schedules(1, 200);
+  const auto totals = tests::run_fault_schedules(1, 200);
+  if (std::getenv("CECOLLM_FAULT_SEED") != nullptr) return;
+  // Something has befallen them, and they came back from it.
+  EXPECT_GT(totals.cloud_tokens, 1000);
+  EXPECT_GT(totals.fallback_tokens, 1000);
+  EXPECT_GT(totals.rows_resent, 1000U);
+  EXPECT_GT(totals.late_asks, 50);
+  EXPECT_GT(totals.lost_asks, 500);
 }
 
 }  // namespace

@@ -14,13 +14,22 @@
 
 namespace cecollm::tests {
 
+/// What befell the generations of several schedules, to see that something did.
+struct FaultTotals {
+  std::int64_t cloud_tokens = 0;
+  std::int64_t fallback_tokens = 0;
+  std::uint64_t rows_resent = 0;
+  double late_asks = 0;
+  double lost_asks = 0;
+};
+
 class FaultRun {
  public:
   explicit FaultRun(const FaultSchedule& schedule)
       : schedule_(schedule), world_(schedule.options), time_(world_.time()) {}
 
-  void check() {
-    let_it_happen();
+  void check(FaultTotals& totals) {
+    let_it_happen(totals);
     if (::testing::Test::HasFailure()) return;
     heal();
     expect_the_cloud_back();
@@ -31,7 +40,7 @@ class FaultRun {
 
  private:
   using Watches = std::vector<std::shared_ptr<const Watched>>;
-  void let_it_happen() {
+  void let_it_happen(FaultTotals& totals) {
     const auto begun = time_.now();
     auto limit = begun;
     Watches watches;
@@ -57,9 +66,16 @@ class FaultRun {
       SCOPED_TRACE("the generation of " + std::to_string(watched->request.max_tokens) + " tokens");
       expect_complete_in_time(*watched, world_.options().model.config, edge_time());
       expect_right_tokens(world_.options().model, *watched);
+      if (!watched->end) continue;
+      totals.cloud_tokens += watched->end->counts.cloud();
+      totals.fallback_tokens += watched->end->counts.fallback();
+      totals.rows_resent += watched->end->upload.rows_resent;
     }
+    const auto& asks = world_.edge_metrics().asks;
+    totals.late_asks += asks[monitoring::AskOutcome::late].Value();
+    totals.lost_asks += asks[monitoring::AskOutcome::lost].Value();
     if (schedule_.patient) {
-      EXPECT_EQ(world_.edge_metrics().asks[monitoring::AskOutcome::late].Value(), 0.0)
+      EXPECT_EQ(asks[monitoring::AskOutcome::late].Value(), 0.0)
           << "an ask got neither an answer nor word that none would come";
     }
   }
@@ -202,16 +218,18 @@ class FaultRun {
 };
 
 /// `count` of them from `first` on, up to the first that fails; or the one of CECOLLM_FAULT_SEED.
-inline void run_fault_schedules(std::uint64_t first, std::uint64_t count) {
+inline FaultTotals run_fault_schedules(std::uint64_t first, std::uint64_t count) {
   if (const char* wanted = std::getenv("CECOLLM_FAULT_SEED")) {
     first = std::strtoull(wanted, nullptr, 10);
     count = 1;
   }
+  FaultTotals totals;
   for (auto seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
     const auto schedule = random_schedule(seed);
     SCOPED_TRACE("CECOLLM_FAULT_SEED=" + std::to_string(seed) + " replays " + describe(schedule));
-    FaultRun(schedule).check();
+    FaultRun(schedule).check(totals);
   }
+  return totals;
 }
 
 }  // namespace cecollm::tests

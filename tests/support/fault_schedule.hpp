@@ -99,7 +99,7 @@ inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
     request.thresholds.values.push_back(
         dice.chance(0.2) ? 2.0F : static_cast<float>(0.5 + dice.unit() / 2));
   }
-  request.max_tokens = dice.between(1, 60);
+  request.max_tokens = dice.between(1, 100);
   request.ignore_eos = dice.chance(0.8);
   request.token_deadline = duration_cast<milliseconds>(dice.time(5, 5000));
   request.first_token_deadline = duration_cast<milliseconds>(dice.time(20, 10000));
@@ -138,7 +138,12 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     options.window_bytes = options.acknowledge_bytes + row_bytes * dice.between<std::size_t>(0, 16);
   }
   if (dice.chance(0.7)) options.edge_pass = dice.time(0.1, 20);
-  if (dice.chance(0.7)) options.cloud_pass = dice.time(0.1, 30);
+  if (dice.chance(0.7)) options.cloud_pass = dice.time(0.1, dice.chance(0.3) ? 300 : 30);
+  if (dice.chance(0.7)) {
+    // So short that generations meet the cloud again.
+    options.reconnect.initial = dice.time(1, 100);
+    options.reconnect.maximum = 4 * options.reconnect.initial;
+  }
   options.heartbeat = std::chrono::milliseconds(dice.between(200, 2000));
   if (dice.chance(0.4)) options.context_ttl = std::chrono::milliseconds(dice.between(1000, 5000));
   if (dice.chance(0.4)) options.grace_time = std::chrono::milliseconds(dice.between(1, 5000));
@@ -189,8 +194,10 @@ inline std::string describe(const FaultSchedule& schedule) {
   text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
        << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
        << options.acknowledge_bytes << " bytes, passes of " << options.edge_pass.count() << " and "
-       << options.cloud_pass.count() << " us, heartbeat " << options.heartbeat.count()
-       << " ms, ttl " << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
+       << options.cloud_pass.count() << " us, back-off from "
+       << std::chrono::duration_cast<std::chrono::microseconds>(options.reconnect.initial).count()
+       << " us, heartbeat " << options.heartbeat.count() << " ms, ttl "
+       << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
        << " ms, sweep " << options.sweep_interval.count() << " ms, "
        << (options.adaptive ? "adaptive" : "collaborative");
   for (const auto& [at, request] : schedule.generations) {
