@@ -11,6 +11,7 @@
 #include "apps/edge_command.hpp"
 #include "apps/generate_command.hpp"
 #include "apps/inspect_command.hpp"
+#include "apps/relay_command.hpp"
 #include "apps/split_command.hpp"
 #include "apps/tokenize_command.hpp"
 #include "apps/version.hpp"
@@ -27,6 +28,7 @@ void register_commands(CLI::App& app, Command& chosen) {
   register_detokenize(app, chosen);
   register_inspect(app, chosen);
   register_split(app, chosen);
+  register_relay(app, chosen);
   register_config(app, chosen);
 }
 

@@ -19,9 +19,10 @@ constexpr int tokens_per_piece = 40;
 constexpr milliseconds pace{40};
 constexpr milliseconds status_interval{100};
 
-constexpr std::array openings{
-    "Once upon a time, there was a clever fox who", "User: What is the capital of Norway?\nAssistant:",
-    "One day the king called his three daughters and", "In a quiet forest there lived an old bear. He"};
+constexpr std::array openings{"Once upon a time, there was a clever fox who",
+                              "User: What is the capital of Norway?\nAssistant:",
+                              "One day the king called his three daughters and",
+                              "In a quiet forest there lived an old bear. He"};
 
 }  // namespace
 

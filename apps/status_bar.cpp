@@ -44,9 +44,8 @@ std::string status_line(std::chrono::milliseconds elapsed, const actors::LinkRep
                         const policy::SourceCounts& counts) {
   using Milliseconds = std::chrono::duration<double, std::milli>;
   std::ostringstream text;
-  text << std::fixed << std::setprecision(1)
-       << std::chrono::duration<double>(elapsed).count() << " s  "
-       << policy::name_of(link.state) << " (" << policy::name_of(link.reason) << ")";
+  text << std::fixed << std::setprecision(1) << std::chrono::duration<double>(elapsed).count()
+       << " s  " << policy::name_of(link.state) << " (" << policy::name_of(link.reason) << ")";
   text << std::setprecision(0);
   if (!link.connected) {
     text << "  no connection";
@@ -60,8 +59,8 @@ std::string status_line(std::chrono::milliseconds elapsed, const actors::LinkRep
   if (const auto all = static_cast<double>(counts.total()); all > 0) {
     const auto cloud = static_cast<double>(counts.cloud());
     const auto fallback = static_cast<double>(counts.fallback());
-    text << "  exits " << 100 * (all - cloud - fallback) / all << " %  cloud "
-         << 100 * cloud / all << " %  fallback " << 100 * fallback / all << " %";
+    text << "  exits " << 100 * (all - cloud - fallback) / all << " %  cloud " << 100 * cloud / all
+         << " %  fallback " << 100 * fallback / all << " %";
   }
   return text.str();
 }

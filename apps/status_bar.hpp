@@ -1,6 +1,6 @@
 #pragma once
-// What the link and the mode are at this moment, below a text that is being written: the last line of
-// a terminal, elsewhere a line of its own whenever the mode changes.
+// What the link and the mode are at this moment, below a text that is being written: the last line
+// of a terminal, elsewhere a line of its own whenever the mode changes.
 
 #include <chrono>
 #include <optional>

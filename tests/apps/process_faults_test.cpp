@@ -1,5 +1,5 @@
-// What a cloud process may suffer in the middle of a generation: killed, stopped, replaced. The edge
-// goes on, every token is right for its source, and afterwards both work together again.
+// What a cloud process may suffer in the middle of a generation: killed, stopped, replaced. The
+// edge goes on, every token is right for its source, and afterwards both work together again.
 
 #include <algorithm>
 #include <csignal>
@@ -52,7 +52,7 @@ class ProcessFaults : public ::testing::TestWithParam<Suffering> {
   /// Runs a generation and audits its tokens; returns where they came from.
   policy::SourceCounts generate(const std::function<void(std::size_t)>& after_token) {
     auto request = *request_from(settings_, node_->config());
-    const auto prompt = node_->tokenizer()->encode("Once upon a time");
+    const auto prompt = node_->tokenizer()->encode("Once upon a time", true);
     request.prompt = prompt;
     std::vector<actors::TokenEvent> tokens;
     const auto end = node_->generate(std::move(request), [&](const actors::TokenEvent& token) {
@@ -130,17 +130,18 @@ TEST_P(ProcessFaults, CostNoTokenAndBothWorkTogetherAfterwards) {
   EXPECT_LE(open_descriptors(), descriptors);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    InTheMiddleOfAGeneration, ProcessFaults,
-    ::testing::Values(Suffering{"killed", 1}, Suffering{"killed", 20}, Suffering{"killed", 77},
-                      Suffering{"stopped", 2}, Suffering{"stopped", 30}, Suffering{"stopped", 90},
-                      Suffering{"asked to end", 40}, Suffering{"replaced", 1},
-                      Suffering{"replaced", 50}, Suffering{"replaced", 149}),
-    [](const auto& fault) {
-      auto name = fault.param.what + "AfterToken" + std::to_string(fault.param.after);
-      std::erase(name, ' ');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(InTheMiddleOfAGeneration, ProcessFaults,
+                         ::testing::Values(Suffering{"killed", 1}, Suffering{"killed", 20},
+                                           Suffering{"killed", 77}, Suffering{"stopped", 2},
+                                           Suffering{"stopped", 30}, Suffering{"stopped", 90},
+                                           Suffering{"asked to end", 40}, Suffering{"replaced", 1},
+                                           Suffering{"replaced", 50}, Suffering{"replaced", 149}),
+                         [](const auto& fault) {
+                           auto name =
+                               fault.param.what + "AfterToken" + std::to_string(fault.param.after);
+                           std::erase(name, ' ');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace cecollm::apps
