@@ -158,6 +158,9 @@ void fall_back(Self self, monitoring::AskOutcome outcome) {
 void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason reason) {
   if (state.result.mode == mode) return;
   state.result.mode = mode;
+  if (mode == policy::Mode::standalone) {
+    warn(state, "the edge went on alone: " + std::string(policy::name_of(reason)));
+  }
   state.result.mode_switches.push_back(
       {static_cast<std::int64_t>(state.output.size()), mode, reason});
 }

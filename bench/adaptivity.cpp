@@ -3,10 +3,11 @@
 // Edge and cloud run in this process and talk TLS over loopback; the link is emulated below TLS. On
 // a trace every mode sees the same link from its beginning.
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <iostream>
-#include <map>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -30,6 +31,7 @@ struct Options {
   std::string deadline = "250ms";
   std::string threshold = "0.8";
   std::string conditions;
+  int jobs = 1;
 };
 
 template <class T>
@@ -55,8 +57,8 @@ std::vector<Link> links() {
                    "rtt=" + std::to_string(rtt) + "ms,up=20mbit,down=50mbit"});
   }
   for (const char* trace : {"lte-drive", "ship-satellite", "cafe-wifi", "flapping", "slow-decay"}) {
-    all.push_back({trace, 0, "link.emulate_trace",
-                   std::string(CECOLLM_TRACES) + "/" + trace + ".csv"});
+    all.push_back(
+        {trace, 0, "link.emulate_trace", std::string(CECOLLM_TRACES) + "/" + trace + ".csv"});
   }
   return all;
 }
@@ -131,7 +133,7 @@ class Bench {
            Clock::time_point end, AdaptivityCell& cell, std::vector<double>& gaps,
            policy::SourceCounts& counts) {
     auto request = need(apps::request_from(settings, node.config()));
-    const auto ids = node.tokenizer()->encode(prompt);
+    const auto ids = node.tokenizer()->encode(prompt, true);
     request.prompt = ids;
     std::vector<model::TokenId> emitted;
     std::optional<Clock::time_point> before;
@@ -205,20 +207,32 @@ class Bench {
   std::int64_t agreed_ = 0;
 };
 
-int run(const Options& options) {
-  Bench bench(options);
-  std::vector<AdaptivityCell> cells;
-  for (const auto& link : links()) {
-    for (const auto& mode : modes) {
-      cells.push_back(bench.measure(link, mode));
-      const auto& cell = cells.back();
-      std::cerr << cell.link << ", " << cell.mode << ": " << cell.tokens << " tokens, "
-                << cell.mean_ms << " ms each\n";
+std::vector<AdaptivityCell> measure_all(const Options& options) {
+  const auto all = links();
+  std::vector<AdaptivityCell> cells(all.size() * modes.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    Bench bench(options);
+    for (auto i = next++; i < all.size(); i = next++) {
+      for (std::size_t j = 0; j < modes.size(); ++j) {
+        const auto cell = bench.measure(all[i], modes[j]);
+        std::cerr << cell.link + ", " + cell.mode + ": " + std::to_string(cell.mean_ms) +
+                         " ms a token\n";
+        cells[i * modes.size() + j] = cell;
+      }
     }
-  }
+  };
+  std::vector<std::thread> jobs;
+  for (int i = 0; i < options.jobs; ++i) jobs.emplace_back(work);
+  for (auto& job : jobs) job.join();
+  return cells;
+}
+
+int measure_and_write(const Options& options) {
+  const auto cells = measure_all(options);
   std::string conditions = "Default model, fp32, one thread a side, rows in fp16, threshold " +
-                           options.threshold + ", 100 tokens a prompt. Adaptive has a deadline of " +
-                           options.deadline +
+                           options.threshold +
+                           ", 100 tokens a prompt. Adaptive has a deadline of " + options.deadline +
                            " a token; collaborative and cloud-only wait as long as it takes.";
   if (!options.conditions.empty()) conditions += " " + options.conditions;
   if (write_adaptivity(options.out, conditions, cells)) return 0;
@@ -237,7 +251,8 @@ int main(int argc, char** argv) {
   app.add_option("--trace-seconds", options.trace_seconds, "Time for a mode over a trace [60]");
   app.add_option("--deadline", options.deadline, "Token deadline of the adaptive mode [250ms]");
   app.add_option("--threshold", options.threshold, "Exit threshold [0.8]");
+  app.add_option("--jobs", options.jobs, "Links measured at a time, with two cores for each [1]");
   app.add_option("--conditions", options.conditions, "A sentence on machine and commit");
   CLI11_PARSE(app, argc, argv);
-  return cecollm::bench::run(options);
+  return cecollm::bench::measure_and_write(options);
 }

@@ -33,9 +33,9 @@ std::string markdown(const std::string& conditions, const std::vector<Adaptivity
     return out.str();
   };
   for (const auto& cell : cells) {
-    text << "| " << cell.link << " | " << cell.mode << " | " << std::setprecision(2)
-         << cell.mean_ms << " | " << cell.p50_ms << " | " << cell.p99_ms << " | " << cell.max_ms
-         << " | " << percent(cell.from_exits) << " | " << percent(cell.from_cloud) << " | "
+    text << "| " << cell.link << " | " << cell.mode << " | " << std::setprecision(2) << cell.mean_ms
+         << " | " << cell.p50_ms << " | " << cell.p99_ms << " | " << cell.max_ms << " | "
+         << percent(cell.from_exits) << " | " << percent(cell.from_cloud) << " | "
          << percent(cell.fallback) << " | " << percent(cell.agreement) << " | "
          << std::setprecision(0) << cell.bytes_up_per_token << " | " << cell.mode_switches << " | "
          << cell.tokens << " |\n";

@@ -50,7 +50,7 @@ TEST(FaultSchedules, LoseNothingButTime) {
   EXPECT_GT(totals.cloud_tokens, 1000);
   EXPECT_GT(totals.fallback_tokens, 1000);
   EXPECT_GT(totals.rows_resent, 1000U);
-  EXPECT_GT(totals.late_asks, 50);
+  EXPECT_GT(totals.late_asks, 20);
   EXPECT_GT(totals.lost_asks, 500);
 }
 

@@ -72,15 +72,11 @@ class CloudProcess {
     if (!std::filesystem::exists(pki("ca.pem")) && !apps::make_development_pki(pki_.path())) {
       throw std::runtime_error("no certificates");
     }
-    std::vector<std::string> arguments{CECOLLM_BINARY, "cloud",
-                                       "--model",      model_,
-                                       "--listen",     address,
-                                       "--dtype",      "fp32",
-                                       "--threads",    "1",
-                                       "--cert",       pki("cloud.pem"),
-                                       "--key",        pki("cloud.key"),
-                                       "--ca",         pki("ca.pem"),
-                                       "--log-level",  "error"};
+    std::vector<std::string> arguments{
+        CECOLLM_BINARY, "cloud",          "--model", model_,           "--listen",
+        address,        "--dtype",        "fp32",    "--threads",      "1",
+        "--cert",       pki("cloud.pem"), "--key",   pki("cloud.key"), "--ca",
+        pki("ca.pem"),  "--log-level",    "error"};
     arguments.insert(arguments.end(), flags_.begin(), flags_.end());
     auto process = apps::ChildProcess::start(arguments);
     if (!process) throw std::runtime_error(process.error().message);

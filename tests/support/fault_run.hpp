@@ -73,7 +73,8 @@ class FaultRun {
     }
     const auto& asks = world_.edge_metrics().asks;
     totals.late_asks += asks[monitoring::AskOutcome::late].Value();
-    totals.lost_asks += asks[monitoring::AskOutcome::lost].Value();
+    totals.lost_asks +=
+        asks[monitoring::AskOutcome::lost].Value() + asks[monitoring::AskOutcome::skipped].Value();
     if (schedule_.patient) {
       EXPECT_EQ(asks[monitoring::AskOutcome::late].Value(), 0.0)
           << "an ask got neither an answer nor word that none would come";
