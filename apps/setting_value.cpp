@@ -26,7 +26,7 @@ constexpr std::array size_units{Unit{"B", 1},           Unit{"kB", 1e3},   Unit{
 /// Larger than anything in the table, small enough for std::int64_t and exact in a double.
 constexpr double largest_count = 9e15;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t shown = 80;
   std::string out = "'";
   out += text.substr(0, shown);
@@ -76,7 +76,7 @@ tl::expected<std::vector<Number>, std::string> parse_list(std::string_view text,
     const std::string_view element = trimmed(text.substr(begin, comma - begin));
     const auto number = parse_number<Number>(element);
     if (!number) {
-      return tl::unexpected(quoted(element) + " is no " + std::string(wanted) +
+      return tl::unexpected(in_quotes(element) + " is no " + std::string(wanted) +
                             "; write them with commas between");
     }
     numbers.push_back(*number);
@@ -165,7 +165,7 @@ std::string listed(std::string_view choices) {
 std::optional<std::string> text_problem(const SettingKey& key, const std::string& text) {
   if (text.empty()) return "the text is empty; leave the key out instead";
   if (key.kind == ValueKind::choice && !is_choice(key.choices, text)) {
-    return quoted(text) + " is none of " + listed(key.choices);
+    return in_quotes(text) + " is none of " + listed(key.choices);
   }
   if (key.kind == ValueKind::endpoint || key.kind == ValueKind::endpoint_list) {
     if (const auto endpoint = transport::parse_endpoint(text); !endpoint) {
@@ -217,15 +217,15 @@ ValueOrReason parse_unchecked(const SettingKey& key, std::string_view text) {
     case ValueKind::boolean:
       if (text == "true" || text == "1") return SettingValue{true};
       if (text == "false" || text == "0") return SettingValue{false};
-      return tl::unexpected(quoted(text) + " is neither true nor false");
+      return tl::unexpected(in_quotes(text) + " is neither true nor false");
     case ValueKind::integer:
       if (const auto number = parse_number<std::int64_t>(trimmed(text))) {
         return SettingValue{*number};
       }
-      return tl::unexpected(quoted(text) + " is no whole number");
+      return tl::unexpected(in_quotes(text) + " is no whole number");
     case ValueKind::real:
       if (const auto number = parse_number<double>(trimmed(text))) return SettingValue{*number};
-      return tl::unexpected(quoted(text) + " is no number");
+      return tl::unexpected(in_quotes(text) + " is no number");
     case ValueKind::duration:
       return widened(parse_duration(trimmed(text)));
     case ValueKind::size:
@@ -252,7 +252,7 @@ ValueOrReason parse_unchecked(const SettingKey& key, std::string_view text) {
 tl::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_view text) {
   const auto count = parse_with_unit(text, duration_units);
   if (!count) {
-    return tl::unexpected(quoted(text) +
+    return tl::unexpected(in_quotes(text) +
                           " is no duration; write a number and a unit: 250ms, 5s, 2min or 1h");
   }
   return std::chrono::milliseconds(*count);
@@ -261,7 +261,7 @@ tl::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_
 tl::expected<std::int64_t, std::string> parse_size(std::string_view text) {
   const auto count = parse_with_unit(text, size_units);
   if (!count) {
-    return tl::unexpected(quoted(text) +
+    return tl::unexpected(in_quotes(text) +
                           " is no size; write a number and a unit: 512B, 64KiB, 8MiB or 1GiB");
   }
   return *count;
