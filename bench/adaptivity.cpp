@@ -43,6 +43,12 @@ T need(apps::Outcome<T> outcome) {
   return std::move(*outcome);
 }
 
+void need(const apps::Outcome<void>& outcome) {
+  if (outcome) return;
+  std::cerr << "adaptivity: " << outcome.error().message << '\n';
+  std::exit(1);
+}
+
 struct Link {
   std::string name;
   double rtt_ms = 0;
@@ -68,7 +74,8 @@ const std::vector<std::string> modes{"standalone", "collaborative", "adaptive", 
 std::vector<std::string> prompts() {
   std::vector<std::string> all;
   std::ifstream file(CECOLLM_BENCH_TEXTS);
-  for (const auto& [kind, texts] : nlohmann::json::parse(file).items()) {
+  const auto kinds = nlohmann::json::parse(file);
+  for (const auto& [kind, texts] : kinds.items()) {
     for (const auto& text : texts) {
       // The beginning of a held-out text, up to the end of a word.
       const auto whole = text.get<std::string>();
@@ -101,7 +108,7 @@ std::int64_t agreeing(model::Engine& whole, const std::vector<model::TokenId>& p
 class Bench {
  public:
   explicit Bench(const Options& options) : options_(options) {
-    if (!apps::make_development_pki(directory_.path())) std::exit(1);
+    need(apps::make_development_pki(directory_.path()));
     apps::SettingSources sources;
     common(sources, "cloud");
     sources.flags["link.listen"] = {"127.0.0.1:0"};

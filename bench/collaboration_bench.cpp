@@ -27,6 +27,12 @@ T need(apps::Outcome<T> outcome) {
   return std::move(*outcome);
 }
 
+void need(const apps::Outcome<void>& outcome) {
+  if (outcome) return;
+  std::cerr << "benchmark: " << outcome.error().message << '\n';
+  std::exit(1);
+}
+
 /// Edge layers and both exits' heads, then the cloud's layers and head: what a token costs where no
 /// exit is ever sure, without anything in between.
 void BM_SameWorkInOneThread(benchmark::State& state) {
@@ -64,7 +70,7 @@ BENCHMARK(BM_FullModelInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime()
 class Pair {
  public:
   Pair() {
-    if (!apps::make_development_pki(directory_.path())) std::exit(1);
+    need(apps::make_development_pki(directory_.path()));
     apps::SettingSources cloud;
     common(cloud, "cloud");
     cloud.flags["link.listen"] = {"127.0.0.1:0"};
@@ -79,7 +85,8 @@ class Pair {
     edge.flags["generation.ignore_eos"] = {"true"};
     settings_ = need(apps::load_edge_settings(edge));
     edge_ = need(apps::EdgeNode::start(settings_, {}));
-    if (!edge_->await_link(std::chrono::seconds(10)).connected) std::exit(1);
+    const auto link = edge_->await_link(std::chrono::seconds(10));
+    if (!link.connected) need(apps::failed("the edge did not reach the cloud: " + link.problem));
   }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
