@@ -22,6 +22,7 @@ using ClientId = std::uint64_t;
 struct ContextKey {
   ClientId client = 0;
   std::uint64_t context = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads defaulted comparisons
   friend auto operator<=>(const ContextKey&, const ContextKey&) = default;
 };
 

@@ -304,9 +304,9 @@ void sweep(Self self) {
 
 }  // namespace
 
-context_store_actor::behavior_type context_store(Self self, ContextStoreSetting setting,
+context_store_actor::behavior_type context_store(Self self, const ContextStoreSetting& setting,
                                                  deep_compute_actor compute) {
-  self->state.setting = std::move(setting);
+  self->state.setting = setting;
   self->state.compute = std::move(compute);
   self->delayed_send(self, self->state.setting.sweep_interval, Sweep{});
   return {

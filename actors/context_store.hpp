@@ -64,7 +64,7 @@ struct ContextStoreState {
 };
 
 context_store_actor::behavior_type context_store(
-    context_store_actor::stateful_pointer<ContextStoreState> self, ContextStoreSetting setting,
-    deep_compute_actor compute);
+    context_store_actor::stateful_pointer<ContextStoreState> self,
+    const ContextStoreSetting& setting, deep_compute_actor compute);
 
 }  // namespace cecollm::actors

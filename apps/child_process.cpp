@@ -45,6 +45,7 @@ Outcome<ChildProcess> ChildProcess::start(const std::vector<std::string>& argume
     return failed(std::string("no pipe for a child process: ") + std::strerror(errno));
   }
   std::vector<char*> raw_arguments;
+  raw_arguments.reserve(arguments.size() + 1);
   for (const auto& argument : arguments)
     raw_arguments.push_back(const_cast<char*>(argument.c_str()));
   raw_arguments.push_back(nullptr);

@@ -63,10 +63,11 @@ class Merger {
   }
 
   void add_environment() {
-    for (const auto& [name, text] : sources_.environment) {
+    for (const auto& variable : sources_.environment) {
+      const auto& [name, text] = variable;
       const auto keys = setting_keys();
       const auto key = std::find_if(keys.begin(), keys.end(), [&](const SettingKey& candidate) {
-        return environment_name(candidate) == name;
+        return environment_name(candidate) == variable.first;
       });
       if (key != keys.end()) {
         // One environment may serve both nodes, so the other node's settings are no mistake.

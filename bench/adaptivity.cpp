@@ -230,6 +230,7 @@ std::vector<AdaptivityCell> measure_all(const Options& options) {
     }
   };
   std::vector<std::thread> jobs;
+  jobs.reserve(static_cast<std::size_t>(options.jobs));
   for (int i = 0; i < options.jobs; ++i) jobs.emplace_back(work);
   for (auto& job : jobs) job.join();
   return cells;

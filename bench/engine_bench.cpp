@@ -70,6 +70,7 @@ void BM_FullStep(benchmark::State& state) {
     run(*engine, step_of(*sessions.back(), prompt(context_length), {last}));
   }
   std::vector<model::Step> steps;
+  steps.reserve(sessions.size());
   for (const auto& session : sessions) steps.push_back(step_of(*session, prompt(1), {last}));
   for (auto _ : state) {
     benchmark::DoNotOptimize(engine->run(steps));

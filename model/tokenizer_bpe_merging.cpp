@@ -75,6 +75,7 @@ class HeapMerging {
   struct Candidate {
     std::uint32_t rank;
     std::size_t position;  // of the left symbol
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads defaulted comparisons
     auto operator<=>(const Candidate&) const = default;
   };
   struct Link {

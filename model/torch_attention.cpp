@@ -67,7 +67,7 @@ at::Tensor attend(const at::Tensor& q, std::span<const RowSpan> spans, std::int6
     const std::int64_t block = std::max<std::int64_t>(1, max_scores / (heads * keys));
     for (std::int64_t done = 0; done < span.count; done += block) {
       const std::int64_t n = std::min(block, span.count - done);
-      const auto part =
+      auto part =
           attend_block(q.narrow(0, row, n), span, span.position + done, layer, window, masks);
       if (whole && n == span.count) return part;
       if (!result.defined()) result = at::empty({q.size(0), part.size(1)}, q.options());

@@ -38,6 +38,11 @@ Function real(const char* name) {
 /// A unique_ptr parameter is passed as the address of the caller's object.
 using Enqueue = void (*)(void* actor, void** element, void* unit);
 
+/// Stands for an actor's mailbox: whoever empties it sees what all senders wrote.
+void* mailbox_of(void* actor) {
+  return static_cast<char*>(actor) + sizeof(void*);
+}
+
 }  // namespace
 
 // --- messages: what the sender wrote is visible to the handler
@@ -47,6 +52,7 @@ void scheduled_enqueue(void* actor, void** element,
 void scheduled_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("15scheduled_actor"));
   __tsan_release(*element);
+  __tsan_release(mailbox_of(actor));
   next(actor, element, unit);
 }
 
@@ -55,6 +61,7 @@ void blocking_enqueue(void* actor, void** element,
 void blocking_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("14blocking_actor"));
   __tsan_release(*element);
+  __tsan_release(mailbox_of(actor));
   next(actor, element, unit);
 }
 
@@ -74,6 +81,27 @@ int blocking_consume(void* visitor, void* element) {
       "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE");
   __tsan_acquire(element);
   return next(visitor, element);
+}
+
+/// An actor that ends destroys the messages that it never handled.
+using Cleanup = bool (*)(void* actor, void* error, void* unit);
+
+bool scheduled_cleanup(void* actor, void* error, void* unit) __asm__(
+    "_ZN3caf15scheduled_actor7cleanupEONS_5errorEPNS_14execution_unitE");
+bool scheduled_cleanup(void* actor, void* error, void* unit) {
+  static const auto next =
+      real<Cleanup>("_ZN3caf15scheduled_actor7cleanupEONS_5errorEPNS_14execution_unitE");
+  __tsan_acquire(mailbox_of(actor));
+  return next(actor, error, unit);
+}
+
+bool blocking_cleanup(void* actor, void* error, void* unit) __asm__(
+    "_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE");
+bool blocking_cleanup(void* actor, void* error, void* unit) {
+  static const auto next =
+      real<Cleanup>("_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE");
+  __tsan_acquire(mailbox_of(actor));
+  return next(actor, error, unit);
 }
 
 // --- actors: what one worker thread did for an actor is visible to the next

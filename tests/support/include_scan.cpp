@@ -111,7 +111,7 @@ const std::vector<Layer>& layers() {
         toml}},
       {"bench",
        {"apps", "actors", "transport", "policy", "model", "monitoring"},
-       {standard, clocks, sockets, system, expected, json, openssl, caf, prometheus, spdlog,
+       {standard, clocks, sockets, system, expected, json, openssl, caf, prometheus, spdlog, cli,
         benchmark}},
       {"tests",
        {"apps", "actors", "transport", "policy", "model", "monitoring"},
