@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include <caf/config.hpp>
+#include <caf/mailbox_element.hpp>
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
@@ -38,9 +39,9 @@ Function real(const char* name) {
 /// A unique_ptr parameter is passed as the address of the caller's object.
 using Enqueue = void (*)(void* actor, void** element, void* unit);
 
-/// Stands for an actor's mailbox: whoever empties it sees what all senders wrote.
-void* mailbox_of(void* actor) {
-  return static_cast<char*>(actor) + sizeof(void*);
+/// A message, as whoever destroys it knows it.
+void* managed(void* element) {
+  return static_cast<caf::memory_managed*>(static_cast<caf::mailbox_element*>(element));
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ void scheduled_enqueue(void* actor, void** element,
 void scheduled_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("15scheduled_actor"));
   __tsan_release(*element);
-  __tsan_release(mailbox_of(actor));
+  __tsan_release(managed(*element));
   next(actor, element, unit);
 }
 
@@ -61,7 +62,7 @@ void blocking_enqueue(void* actor, void** element,
 void blocking_enqueue(void* actor, void** element, void* unit) {
   static const auto next = real<Enqueue>(CECOLLM_ENQUEUE("14blocking_actor"));
   __tsan_release(*element);
-  __tsan_release(mailbox_of(actor));
+  __tsan_release(managed(*element));
   next(actor, element, unit);
 }
 
@@ -84,24 +85,13 @@ int blocking_consume(void* visitor, void* element) {
 }
 
 /// An actor that ends destroys the messages that it never handled.
-using Cleanup = bool (*)(void* actor, void* error, void* unit);
-
-bool scheduled_cleanup(void* actor, void* error, void* unit) __asm__(
-    "_ZN3caf15scheduled_actor7cleanupEONS_5errorEPNS_14execution_unitE");
-bool scheduled_cleanup(void* actor, void* error, void* unit) {
+void destroy_message(const void* message,
+                     bool deleted) __asm__("_ZNK3caf14memory_managed16request_deletionEb");
+void destroy_message(const void* message, bool deleted) {
   static const auto next =
-      real<Cleanup>("_ZN3caf15scheduled_actor7cleanupEONS_5errorEPNS_14execution_unitE");
-  __tsan_acquire(mailbox_of(actor));
-  return next(actor, error, unit);
-}
-
-bool blocking_cleanup(void* actor, void* error, void* unit) __asm__(
-    "_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE");
-bool blocking_cleanup(void* actor, void* error, void* unit) {
-  static const auto next =
-      real<Cleanup>("_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE");
-  __tsan_acquire(mailbox_of(actor));
-  return next(actor, error, unit);
+      real<void (*)(const void*, bool)>("_ZNK3caf14memory_managed16request_deletionEb");
+  __tsan_acquire(const_cast<void*>(message));
+  next(message, deleted);
 }
 
 // --- actors: what one worker thread did for an actor is visible to the next
