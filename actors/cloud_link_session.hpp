@@ -1,6 +1,7 @@
 #pragma once
-// Internal to cloud_link*.cpp: the two halves of the link. `connection` functions live in
-// cloud_link.cpp, `context` functions in cloud_link_contexts.cpp.
+// Internal to cloud_link*.cpp: the parts of the link. `connection` functions live in
+// cloud_link.cpp, `uplink` functions in cloud_link_uplink.cpp, `context` functions in
+// cloud_link_contexts.cpp.
 
 #include "actors/cloud_link.hpp"
 
@@ -13,6 +14,39 @@ using Frame = std::shared_ptr<const std::vector<char>>;
 /// Queues one frame; counts it for `upload` where given. Requires a connection.
 void send(Self self, Frame frame, Upload* upload);
 void send(Self self, const transport::Message& message, Upload* upload);
+
+// --- uplink
+bool ready(Self self);
+/// There is a cloud, and rows may go to it.
+bool can_upload(Self self);
+/// Null: closed meanwhile.
+Upload* find(Self self, GenerationId generation);
+/// What waits for the cloud gets no answer. `skipped`: it was not sent.
+void fail_ask(Self self, Upload& upload, std::string reason, bool user_error, bool skipped = false);
+
+/// Row bytes of all generations together.
+std::uint64_t kept_bytes(Self self);
+/// Rows of this generation that are on their way will not be acknowledged.
+void forget_rows(Self self, GenerationId generation);
+/// The cost of an ask now, behind everything of ours that is not sent; empty where unknown.
+std::optional<policy::AskCost> cost_of_ask(Self self);
+
+/// Sends what the budgets have to pay for; false, and the upload stopped, where they cannot.
+bool send_paid(Self self, GenerationId generation, Upload& upload,
+               const transport::Message& message);
+/// Sends rows of one context as far as the window allows, then what waits behind them.
+void pump(Self self, GenerationId generation, Upload& upload);
+/// There may be room in the window: for rows of whichever context.
+void pump_all(Self self);
+/// The cloud holds every row before `next_sequence`; it took `cloud_time` before it said so.
+void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64_t next_sequence,
+                 std::chrono::microseconds cloud_time);
+
+/// Nothing more of this generation goes up, for good; the cloud need not keep it. Erases an upload
+/// that is closing.
+void stop_upload(Self self, GenerationId generation, Upload& upload, std::string reason);
+/// Says goodbye to the cloud where it has the context, answers the generation, erases the upload.
+void finish_closing(Self self, GenerationId generation, Upload& upload);
 
 // --- contexts
 void open_upload(Self self, const OpenUpload& request);

@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "actors/cloud_link_session.hpp"
+#include "transport/codec.hpp"
+
+namespace cecollm::actors::link {
+namespace {
+
+using Phase = Upload::Phase;
+
+std::uint64_t in_flight_bytes(Self self) {
+  std::uint64_t sum = 0;
+  for (const auto& [generation, upload] : self->state.uploads) {
+    // What others sent will not be confirmed: they send it again, or never more.
+    if (upload.phase == Phase::open || upload.phase == Phase::closing) {
+      sum += upload.log.in_flight_bytes();
+    }
+  }
+  return sum;
+}
+
+/// Puts the ask on the wire once all of its rows are.
+void send_ask_if_due(Self self, GenerationId generation, Upload& upload) {
+  auto& ask = upload.ask;
+  if (!ask || ask->sent || std::cmp_less(upload.log.sent(), ask->position)) return;
+  const auto remaining =
+      std::chrono::duration_cast<std::chrono::milliseconds>(ask->deadline - self->clock().now());
+  if (remaining.count() <= 0) return;  // its generation is about to give it up
+  transport::Ask message;
+  message.context = generation;
+  message.epoch = upload.epoch;
+  message.position = static_cast<std::uint64_t>(ask->position);
+  message.remaining_ms = static_cast<std::uint32_t>(remaining.count());
+  message.emitted.assign(ask->output.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                   upload.history_sent, ask->output.size())),
+                         ask->output.end());
+  upload.history_sent = ask->output.size();
+  ask->sent = self->clock().now();
+  if (const auto cost = cost_of_ask(self)) ask->own_queue = cost->uplink;
+  send_paid(self, generation, upload, message);
+}
+
+}  // namespace
+
+bool ready(Self self) {
+  return self->state.phase == CloudLinkState::Phase::ready;
+}
+
+Upload* find(Self self, GenerationId generation) {
+  const auto found = self->state.uploads.find(generation);
+  return found == self->state.uploads.end() ? nullptr : &found->second;
+}
+
+bool can_upload(Self self) {
+  return ready(self) && !self->state.holding;
+}
+
+void fail_ask(Self self, Upload& upload, std::string reason, bool user_error, bool skipped) {
+  std::int64_t position = 0;
+  if (upload.ask) {
+    position = upload.ask->position;
+  } else if (!upload.generate) {
+    return;
+  }
+  upload.ask.reset();
+  self->send(upload.reply_to, CloudFailed{position, std::move(reason), user_error, skipped});
+}
+
+std::uint64_t kept_bytes(Self self) {
+  std::uint64_t sum = 0;
+  for (const auto& [generation, upload] : self->state.uploads) {
+    sum += upload.log.rows() * self->state.setting.row_bytes;
+  }
+  return sum;
+}
+
+void show_kept_bytes(Self self) {
+  self->state.setting.metrics->retained_row_bytes.Set(static_cast<double>(kept_bytes(self)));
+}
+
+void forget_rows(Self self, GenerationId generation) {
+  if (self->state.probe) self->send(self->state.probe, RowsForgotten{generation});
+}
+
+void finish_closing(Self self, GenerationId generation, Upload& upload) {
+  if (ready(self) && upload.phase != Phase::waiting && upload.phase != Phase::broken) {
+    send(self, transport::CloseContext{generation, upload.epoch}, &upload);
+  }
+  forget_rows(self, generation);
+  auto closed = std::move(upload.closed);
+  const auto stats = upload.stats;
+  self->state.uploads.erase(generation);
+  show_kept_bytes(self);
+  if (closed.pending()) closed.deliver(stats);
+  pump_all(self);
+}
+
+void stop_upload(Self self, GenerationId generation, Upload& upload, std::string reason) {
+  if (ready(self) && upload.phase != Phase::waiting) {
+    send(self, transport::CloseContext{generation, upload.epoch}, &upload);
+  }
+  const bool closing = upload.phase == Phase::closing;
+  upload.phase = Phase::broken;
+  upload.ask.reset();
+  self->send(upload.reply_to, UploadStopped{std::move(reason)});
+  if (closing) {
+    finish_closing(self, generation, upload);
+    return;
+  }
+  forget_rows(self, generation);
+  upload.log = UploadLog(self->state.setting.row_bytes);
+  show_kept_bytes(self);
+}
+
+bool send_paid(Self self, GenerationId generation, Upload& upload,
+               const transport::Message& message) {
+  auto& state = self->state;
+  auto frame = std::make_shared<const std::vector<char>>(transport::encode_frame(message));
+  if (!upload.budget.spend(frame->size())) {
+    stop_upload(self, generation, upload,
+                "the request's upload budget (link.upload_budget_request) is spent");
+    return false;
+  }
+  if (!state.day->spend(state.setting.today(), frame->size())) {
+    stop_upload(self, generation, upload,
+                "the day's upload budget (link.upload_budget_day) is spent");
+    look_at_budget(self);
+    return false;
+  }
+  send(self, std::move(frame), &upload);
+  return true;
+}
+
+std::optional<policy::AskCost> cost_of_ask(Self self) {
+  const auto& state = self->state;
+  auto bytes = state.given_since_quote;
+  for (const auto& [generation, upload] : state.uploads) {
+    bytes += upload.log.unsent() * state.setting.row_bytes;
+  }
+  return state.quote.cost_at(self->clock().now(), bytes);
+}
+
+void pump(Self self, GenerationId generation, Upload& upload) {
+  if (!can_upload(self) || (upload.phase != Phase::open && upload.phase != Phase::closing)) return;
+  const auto& setting = self->state.setting;
+  auto in_flight = in_flight_bytes(self);
+  while (upload.log.unsent() > 0 && in_flight < setting.window_bytes) {
+    auto batch = *upload.log.next_batch(setting.max_batch_bytes);
+    const auto bytes = batch.payload->size();
+    if (!send_paid(self, generation, upload,
+                   transport::RowBatch{generation, upload.epoch, batch.first_sequence,
+                                       static_cast<std::uint32_t>(batch.count),
+                                       std::move(batch.payload)})) {
+      return;
+    }
+    in_flight += bytes;
+    self->state.given_since_quote += bytes;
+    upload.stats.rows_up += batch.count - batch.resent;
+    upload.stats.rows_resent += batch.resent;
+    upload.stats.row_payload_bytes += (batch.count - batch.resent) * setting.row_bytes;
+    setting.metrics->rows_sent.Increment(static_cast<double>(batch.count - batch.resent));
+    setting.metrics->rows_resent.Increment(static_cast<double>(batch.resent));
+    setting.metrics->row_bytes.Increment(static_cast<double>(bytes));
+    if (self->state.probe) self->send(self->state.probe, RowsSent{generation, bytes});
+  }
+  send_ask_if_due(self, generation, upload);
+  if (upload.phase == Phase::closing && upload.log.unsent() == 0) {
+    finish_closing(self, generation, upload);
+  }
+}
+
+void pump_all(Self self) {
+  std::vector<GenerationId> ids;
+  for (const auto& [generation, upload] : self->state.uploads) ids.push_back(generation);
+  for (const auto id : ids) {
+    if (auto* upload = find(self, id)) pump(self, id, *upload);
+  }
+}
+
+void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64_t next_sequence,
+                 std::chrono::microseconds cloud_time) {
+  const auto bytes = upload.log.acknowledge(next_sequence);
+  if (bytes == 0) return;
+  const auto rows = bytes / self->state.setting.row_bytes;
+  self->state.setting.metrics->rows_acknowledged.Increment(static_cast<double>(rows));
+  if (self->state.probe) {
+    self->send(self->state.probe, RowsAcknowledged{generation, bytes, cloud_time});
+  }
+  pump_all(self);
+}
+
+void look_at_budget(Self self) {
+  auto& state = self->state;
+  const bool exhausted = state.day->exhausted(state.setting.today());
+  if (std::exchange(state.budget_exhausted, exhausted) == exhausted) return;
+  if (state.probe) self->send(state.probe, BudgetSeen{exhausted});
+}
+
+}  // namespace cecollm::actors::link
