@@ -12,12 +12,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "apps/cloud_node.hpp"
-#include "apps/development_pki.hpp"
 #include "apps/edge_node.hpp"
-#include "apps/scratch_directory.hpp"
 #include "bench/adaptivity_report.hpp"
 #include "bench/default_model.hpp"
+#include "bench/loopback_cloud.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -33,21 +31,6 @@ struct Options {
   std::string conditions;
   int jobs = 1;
 };
-
-template <class T>
-T need(apps::Outcome<T> outcome) {
-  if (!outcome) {
-    std::cerr << "adaptivity: " << outcome.error().message << '\n';
-    std::exit(1);
-  }
-  return std::move(*outcome);
-}
-
-void need(const apps::Outcome<void>& outcome) {
-  if (outcome) return;
-  std::cerr << "adaptivity: " << outcome.error().message << '\n';
-  std::exit(1);
-}
 
 struct Link {
   std::string name;
@@ -94,10 +77,7 @@ std::int64_t agreeing(model::Engine& whole, const std::vector<model::TokenId>& p
   auto targets = std::vector<model::TokenId>(ids.begin() + 1, ids.end());
   ids.pop_back();
   const auto scores = whole.score(ids, targets);
-  if (!scores) {
-    std::cerr << "adaptivity: " << scores.error().message << '\n';
-    std::exit(1);
-  }
+  if (!scores) need(apps::Outcome<void>(apps::failed(scores.error().message)));
   std::int64_t count = 0;
   for (std::size_t i = prompt.size() - 1; i < targets.size(); ++i) {
     count += (*scores)[i].back().argmax == targets[i] ? 1 : 0;
@@ -107,13 +87,7 @@ std::int64_t agreeing(model::Engine& whole, const std::vector<model::TokenId>& p
 
 class Bench {
  public:
-  explicit Bench(const Options& options) : options_(options) {
-    need(apps::make_development_pki(directory_.path()));
-    apps::SettingSources sources;
-    common(sources, "cloud");
-    sources.flags["link.listen"] = {"127.0.0.1:0"};
-    cloud_ = need(apps::CloudNode::start(need(apps::load_cloud_settings(sources)), {}));
-  }
+  explicit Bench(const Options& options) : options_(options) {}
 
   AdaptivityCell measure(const Link& link, const std::string& mode) {
     const auto settings = need(apps::load_edge_settings(edge_sources(link, mode)));
@@ -176,26 +150,14 @@ class Bench {
     cell.bytes_down_per_token /= tokens;
   }
 
-  void common(apps::SettingSources& sources, const std::string& role) const {
-    sources.flags["model.directory"] = {CECOLLM_DEFAULT_MODEL};
-    sources.flags["model.dtype"] = {"fp32"};
-    sources.flags["model.threads"] = {"1"};
-    sources.flags["link.row_dtype"] = {"fp16"};
-    sources.flags["link.certificate"] = {(directory_.path() / (role + ".pem")).string()};
-    sources.flags["link.key"] = {(directory_.path() / (role + ".key")).string()};
-    sources.flags["link.authority"] = {(directory_.path() / "ca.pem").string()};
-    sources.flags["log.level"] = {"error"};
-  }
-
   apps::SettingSources edge_sources(const Link& link, const std::string& mode) const {
-    apps::SettingSources sources;
-    common(sources, "edge");
+    auto sources = cloud_.edge_sources();
     sources.flags["generation.thresholds"] = {options_.threshold};
     sources.flags["generation.max_tokens"] = {"100"};
     sources.flags["generation.ignore_eos"] = {"true"};
     sources.flags["generation.mode"] = {mode == "adaptive" ? "collaborative" : mode};
     if (mode == "standalone") return sources;
-    sources.flags["link.cloud"] = {transport::to_string(cloud_->bound())};
+    sources.flags["link.cloud"] = {cloud_.address()};
     sources.flags[link.flag] = {link.value};
     if (mode == "adaptive") {
       sources.flags["generation.token_deadline"] = {options_.deadline};
@@ -207,8 +169,7 @@ class Bench {
   }
 
   Options options_;
-  apps::ScratchDirectory directory_;
-  std::unique_ptr<apps::CloudNode> cloud_;
+  LoopbackCloud cloud_{"fp16"};
   std::unique_ptr<model::Engine> whole_ = load(model::Part::whole, 1);
   std::vector<std::string> prompts_ = prompts();
   std::int64_t agreed_ = 0;

@@ -6,32 +6,15 @@
 
 #include <benchmark/benchmark.h>
 
-#include "apps/cloud_node.hpp"
-#include "apps/development_pki.hpp"
 #include "apps/edge_node.hpp"
-#include "apps/scratch_directory.hpp"
 #include "bench/default_model.hpp"
+#include "bench/loopback_cloud.hpp"
 
 namespace cecollm::bench {
 namespace {
 
 constexpr std::int64_t tokens_per_generation = 128;
 constexpr std::int64_t prompt_length = 16;
-
-template <class T>
-T need(apps::Outcome<T> outcome) {
-  if (!outcome) {
-    std::cerr << "benchmark: " << outcome.error().message << '\n';
-    std::exit(1);
-  }
-  return std::move(*outcome);
-}
-
-void need(const apps::Outcome<void>& outcome) {
-  if (outcome) return;
-  std::cerr << "benchmark: " << outcome.error().message << '\n';
-  std::exit(1);
-}
 
 /// Edge layers and both exits' heads, then the cloud's layers and head: what a token costs where no
 /// exit is ever sure, without anything in between.
@@ -70,14 +53,8 @@ BENCHMARK(BM_FullModelInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime()
 class Pair {
  public:
   Pair() {
-    need(apps::make_development_pki(directory_.path()));
-    apps::SettingSources cloud;
-    common(cloud, "cloud");
-    cloud.flags["link.listen"] = {"127.0.0.1:0"};
-    cloud_ = need(apps::CloudNode::start(need(apps::load_cloud_settings(cloud)), {}));
-    apps::SettingSources edge;
-    common(edge, "edge");
-    edge.flags["link.cloud"] = {transport::to_string(cloud_->bound())};
+    auto edge = cloud_.edge_sources();
+    edge.flags["link.cloud"] = {cloud_.address()};
     edge.flags["generation.mode"] = {"collaborative"};
     edge.flags["supervisor.adaptive"] = {"false"};
     edge.flags["generation.thresholds"] = {"2"};
@@ -86,7 +63,8 @@ class Pair {
     settings_ = need(apps::load_edge_settings(edge));
     edge_ = need(apps::EdgeNode::start(settings_, {}));
     const auto link = edge_->await_link(std::chrono::seconds(10));
-    if (!link.connected) need(apps::failed("the edge did not reach the cloud: " + link.problem));
+    if (!link.connected)
+      need(apps::Outcome<void>(apps::failed("the edge did not reach the cloud: " + link.problem)));
   }
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
@@ -102,18 +80,7 @@ class Pair {
   }
 
  private:
-  void common(apps::SettingSources& sources, const std::string& role) const {
-    sources.flags["model.directory"] = {CECOLLM_DEFAULT_MODEL};
-    sources.flags["model.dtype"] = {"fp32"};
-    sources.flags["model.threads"] = {"1"};
-    sources.flags["link.certificate"] = {(directory_.path() / (role + ".pem")).string()};
-    sources.flags["link.key"] = {(directory_.path() / (role + ".key")).string()};
-    sources.flags["link.authority"] = {(directory_.path() / "ca.pem").string()};
-    sources.flags["log.level"] = {"error"};
-  }
-
-  apps::ScratchDirectory directory_;
-  std::unique_ptr<apps::CloudNode> cloud_;
+  LoopbackCloud cloud_{"fp32"};
   apps::EdgeSettings settings_;
   std::unique_ptr<apps::EdgeNode> edge_;
 };
