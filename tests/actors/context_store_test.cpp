@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/deterministic_system.hpp"
+#include "tests/support/listening_cloud_actors.hpp"
 #include "transport/fault_names.hpp"
 
 namespace cecollm::actors {
@@ -23,16 +24,6 @@ deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer
           }};
 }
 
-peer_actor::behavior_type peer_that_hears(peer_actor::pointer, Heard* heard) {
-  return {[heard](const ToPeer& out) { heard->to_peer.push_back(out.message); },
-          [](const HelloDue&) {},
-          [](const transport::ConnectionUp&) {},
-          [](const transport::FrameArrived&) {},
-          [](const transport::SendQueueDrained&) {},
-          [](const transport::ConnectionDown&) {
-          }};
-}
-
 class ContextStoreActor : public tests::DeterministicSystem {
  protected:
   void SetUp() override {
@@ -44,7 +35,7 @@ class ContextStoreActor : public tests::DeterministicSystem {
     setting.acknowledge_bytes = 100;
     setting.context_ttl = setting.grace_time = std::chrono::hours(1);
     setting.metrics = &cloud_metrics_;
-    peer_ = system_.spawn(peer_that_hears, &heard_);
+    peer_ = system_.spawn(tests::listening_peer, &heard_.to_peer);
     compute_ = system_.spawn(compute_that_hears, &heard_);
     store_ = system_.spawn(context_store, setting, compute_);
     caf::anon_send(store_, AttachClient{"edge", 1, "fp32", peer_});

@@ -4,44 +4,13 @@
 
 #include "tests/support/deterministic_system.hpp"
 #include "tests/support/fake_engine.hpp"
+#include "tests/support/listening_cloud_actors.hpp"
 
 namespace cecollm::actors {
 namespace {
 
 using tests::fake_model;
 using tests::FakeEngine;
-
-struct Said {
-  std::vector<transport::Message> to_peer;
-  std::vector<AskDone> done;
-};
-
-peer_actor::behavior_type peer_that_hears(peer_actor::pointer, Said* said) {
-  return {[said](const ToPeer& out) { said->to_peer.push_back(out.message); },
-          [](const HelloDue&) {},
-          [](const transport::ConnectionUp&) {},
-          [](const transport::FrameArrived&) {},
-          [](const transport::SendQueueDrained&) {},
-          [](const transport::ConnectionDown&) {
-          }};
-}
-
-context_store_actor::behavior_type store_that_hears(context_store_actor::pointer, Said* said) {
-  return {[](const AttachClient&) { return ClientAttached{}; },
-          [](const DetachClient&) {},
-          [](const StoreOpen&) {},
-          [](const StoreRows&) {},
-          [](const StoreAsk&) {},
-          [](const StoreClose&) {},
-          [](const StoreGenerate&) {},
-          [said](const AskDone& done) { said->done.push_back(done); },
-          [](const GenerateEnded&) {},
-          [](const Sweep&) {},
-          [](const DismissClients&) {},
-          [](const GetStoreLevel&) {
-            return StoreLevel{};
-          }};
-}
 
 class DeepComputeActor : public tests::DeterministicSystem {
  protected:
@@ -50,8 +19,8 @@ class DeepComputeActor : public tests::DeterministicSystem {
     setting.engines.cloud = std::make_shared<FakeEngine>(fake_model(), model::Part::cloud);
     setting.metrics = &cloud_metrics_;
     compute_ = system_.spawn(deep_compute, std::move(setting));
-    store_ = system_.spawn(store_that_hears, &said_);
-    peer_ = system_.spawn(peer_that_hears, &said_);
+    store_ = system_.spawn(tests::listening_store, &done_);
+    peer_ = system_.spawn(tests::listening_peer, &to_peer_);
     sampling_.repetition_penalty = 1.9F;
     sampling_.presence_penalty = 2.0F;
   }
@@ -84,7 +53,8 @@ class DeepComputeActor : public tests::DeterministicSystem {
   FakeEngine edge_{fake_model(), model::Part::edge};
   std::unique_ptr<model::Session> shallow_ = *edge_.open({});
   model::SamplingParams sampling_;
-  Said said_;
+  std::vector<transport::Message> to_peer_;
+  std::vector<AskDone> done_;
   deep_compute_actor compute_;
   context_store_actor store_;
   peer_actor peer_;
@@ -92,13 +62,13 @@ class DeepComputeActor : public tests::DeterministicSystem {
 
 TEST_F(DeepComputeActor, AnswersAnAskWithTheTokenThatFollows) {
   send(ask(3, rows_of({5, 6, 7})));
-  ASSERT_EQ(said_.to_peer.size(), 1U);
-  const auto* reply = std::get_if<transport::Reply>(&said_.to_peer[0]);
+  ASSERT_EQ(to_peer_.size(), 1U);
+  const auto* reply = std::get_if<transport::Reply>(&to_peer_[0]);
   ASSERT_NE(reply, nullptr);
   EXPECT_EQ(reply->position, 3U);
   EXPECT_EQ(reply->next_sequence, 3U);
-  ASSERT_EQ(said_.done.size(), 1U);
-  EXPECT_FALSE(said_.done[0].session_lost);
+  ASSERT_EQ(done_.size(), 1U);
+  EXPECT_FALSE(done_[0].session_lost);
 }
 
 TEST_F(DeepComputeActor, SaysLateInsteadOfComputingWhatNobodyWaitsFor) {
@@ -106,8 +76,8 @@ TEST_F(DeepComputeActor, SaysLateInsteadOfComputingWhatNobodyWaitsFor) {
   late.remaining = std::chrono::milliseconds(10);
   late.arrived -= std::chrono::milliseconds(11);
   send(std::move(late));
-  ASSERT_EQ(said_.to_peer.size(), 1U);
-  const auto* fault = std::get_if<transport::Fault>(&said_.to_peer[0]);
+  ASSERT_EQ(to_peer_.size(), 1U);
+  const auto* fault = std::get_if<transport::Fault>(&to_peer_[0]);
   ASSERT_NE(fault, nullptr);
   EXPECT_EQ(fault->code, transport::FaultCode::late);
 }
@@ -138,8 +108,8 @@ TEST_F(DeepComputeActor, KeepsTheHistoryOfALateAskForThePenaltiesOfTheNext) {
   step.output_history = output;
   step.read = {whole.stages().size() - 1};
   const auto expected = (*whole.run(std::span(&step, 1)).front()).readings.front().token;
-  ASSERT_EQ(said_.to_peer.size(), 2U);
-  const auto* reply = std::get_if<transport::Reply>(&said_.to_peer[1]);
+  ASSERT_EQ(to_peer_.size(), 2U);
+  const auto* reply = std::get_if<transport::Reply>(&to_peer_[1]);
   ASSERT_NE(reply, nullptr);
   EXPECT_EQ(reply->token, expected);
 }
@@ -147,12 +117,12 @@ TEST_F(DeepComputeActor, KeepsTheHistoryOfALateAskForThePenaltiesOfTheNext) {
 TEST_F(DeepComputeActor, SendsForAllRowsAgainWhereItsSessionWasLost) {
   rows_of({5, 6, 7});
   send(ask(5, rows_of({8, 9})));
-  ASSERT_EQ(said_.to_peer.size(), 1U);
-  const auto* fault = std::get_if<transport::Fault>(&said_.to_peer[0]);
+  ASSERT_EQ(to_peer_.size(), 1U);
+  const auto* fault = std::get_if<transport::Fault>(&to_peer_[0]);
   ASSERT_NE(fault, nullptr) << "a token of another position";
   EXPECT_EQ(fault->code, transport::FaultCode::sequence_gap);
-  ASSERT_EQ(said_.done.size(), 1U);
-  EXPECT_TRUE(said_.done[0].session_lost);
+  ASSERT_EQ(done_.size(), 1U);
+  EXPECT_TRUE(done_[0].session_lost);
 }
 
 }  // namespace

@@ -1,28 +1,12 @@
 #include "actors/peer.hpp"
 
 #include "tests/support/deterministic_system.hpp"
+#include "tests/support/listening_cloud_actors.hpp"
 #include "transport/codec.hpp"
 #include "transport/fault_names.hpp"
 
 namespace cecollm::actors {
 namespace {
-
-context_store_actor::behavior_type idle_store(context_store_actor::pointer, int) {
-  return {[](const AttachClient&) { return ClientAttached{7}; },
-          [](const DetachClient&) {},
-          [](const StoreOpen&) {},
-          [](const StoreRows&) {},
-          [](const StoreAsk&) {},
-          [](const StoreClose&) {},
-          [](const StoreGenerate&) {},
-          [](const AskDone&) {},
-          [](const GenerateEnded&) {},
-          [](const Sweep&) {},
-          [](const DismissClients&) {},
-          [](const GetStoreLevel&) {
-            return StoreLevel{};
-          }};
-}
 
 struct Sent {
   std::vector<transport::Message> messages;
@@ -43,7 +27,7 @@ caf::behavior connection_that_hears(caf::event_based_actor*, Sent* sent) {
 class PeerActor : public tests::DeterministicSystem {
  protected:
   void SetUp() override {
-    store_ = system_.spawn(idle_store, 0);
+    store_ = system_.spawn(tests::listening_store, &done_);
     connection_ = system_.spawn(connection_that_hears, &sent_);
     PeerSetting setting;
     setting.offer.hidden_size = 16;
@@ -69,6 +53,7 @@ class PeerActor : public tests::DeterministicSystem {
 
   monitoring::CloudMetrics cloud_metrics_{
       edge_registry_, {{"0", "fake", "", "1,2", "fp32"}, transport::fault_code_names()}};
+  std::vector<AskDone> done_;
   Sent sent_;
   context_store_actor store_;
   caf::actor connection_;

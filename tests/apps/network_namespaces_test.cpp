@@ -12,9 +12,7 @@
 #include <unistd.h>
 
 #include "apps/child_process.hpp"
-#include "model/audit.hpp"
-#include "model/checkpoint.hpp"
-#include "model/torch_engine.hpp"
+#include "tests/support/default_model_audit.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace cecollm::apps {
@@ -106,17 +104,10 @@ class Hosts : public ::testing::Test {
     EXPECT_EQ(report["tokens"].size(), static_cast<std::size_t>(tokens));
     std::vector<model::AuditedToken> emitted;
     for (const auto& token : report["tokens"]) {
-      const bool cloud = token["source"] == "cloud";
-      const int head = cloud ? model::final_head : token["source"] == "exit1" ? 0 : 1;
+      const int head = tests::head_of(token["source"]);
       emitted.push_back({token["id"], head, head == 1});
     }
-    const auto checkpoint = model::Checkpoint::open(CECOLLM_DEFAULT_MODEL);
-    const auto whole =
-        model::load_engine(*checkpoint, model::Part::whole,
-                           {model::ComputeDType::fp32, model::find_row_codec("fp32")});
-    const auto audit = model::audit(**whole, std::vector<model::TokenId>{5, 6, 7}, emitted,
-                                    std::vector<float>(2, 0.98F));
-    EXPECT_TRUE(audit && audit->passed) << (audit ? audit->failures.front() : "no audit");
+    tests::expect_audited({5, 6, 7}, emitted, 0.98F);
     return report;
   }
 

@@ -8,9 +8,8 @@
 
 #include <gtest/gtest.h>
 
-#include "model/audit.hpp"
-#include "model/torch_engine.hpp"
 #include "tests/support/cloud_process.hpp"
+#include "tests/support/default_model_audit.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -44,9 +43,6 @@ class ProcessFaults : public ::testing::TestWithParam<Suffering> {
     sources.flags["generation.token_deadline"] = {"200ms"};
     settings_ = *load_edge_settings(sources);
     node_ = *EdgeNode::start(settings_, {});
-    const auto checkpoint = model::Checkpoint::open(CECOLLM_DEFAULT_MODEL);
-    whole_ = *model::load_engine(*checkpoint, model::Part::whole,
-                                 {model::ComputeDType::fp32, model::find_row_codec("fp32")});
   }
 
   /// Runs a generation and audits its tokens; returns where they came from.
@@ -71,9 +67,7 @@ class ProcessFaults : public ::testing::TestWithParam<Suffering> {
       // A fallback, or standalone after the supervisor gave the cloud up: only at the last exit.
       audited.push_back({token.token, head, !cloud && head == 1});
     }
-    const std::vector<float> thresholds(2, threshold);
-    const auto report = model::audit(*whole_, prompt, audited, thresholds);
-    EXPECT_TRUE(report && report->passed) << (report ? report->failures.front() : "no report");
+    tests::expect_audited(prompt, audited, threshold);
     return counts;
   }
 
@@ -114,7 +108,6 @@ class ProcessFaults : public ::testing::TestWithParam<Suffering> {
   tests::CloudProcess cloud_;
   EdgeSettings settings_;
   std::unique_ptr<EdgeNode> node_;
-  std::unique_ptr<model::Engine> whole_;
 };
 
 TEST_P(ProcessFaults, CostNoTokenAndBothWorkTogetherAfterwards) {

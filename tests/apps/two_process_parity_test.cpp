@@ -6,9 +6,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "model/audit.hpp"
-#include "model/torch_engine.hpp"
 #include "tests/support/cloud_process.hpp"
+#include "tests/support/default_model_audit.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -87,27 +86,16 @@ TEST_P(TwoProcessParity, EmitsTheReferencesTokensFromTheReferencesSources) {
 INSTANTIATE_TEST_SUITE_P(Shards, TwoProcessParity, ::testing::Range(std::size_t{0}, shards));
 
 TEST_F(TwoProcesses, PassesTheAuditWhereTheReferenceIsAtATippingPoint) {
-  const auto checkpoint = model::Checkpoint::open(CECOLLM_DEFAULT_MODEL);
-  ASSERT_TRUE(checkpoint);
-  const auto whole = model::load_engine(*checkpoint, model::Part::whole,
-                                        {model::ComputeDType::fp32, model::find_row_codec("fp32")});
-  ASSERT_TRUE(whole);
   std::size_t audited = 0;
   for (const auto& trace : traces()) {
     if (trace["margin"].get<double>() >= comparable_margin) continue;
     const auto emitted = generate(trace);
     std::vector<model::AuditedToken> tokens;
     for (std::size_t i = 0; i < emitted.ids.size(); ++i) {
-      const int head = emitted.sources[i] == "cloud"   ? model::final_head
-                       : emitted.sources[i] == "exit1" ? 0
-                                                       : 1;
-      tokens.push_back({emitted.ids[i], head, false});
+      tokens.push_back({emitted.ids[i], tests::head_of(emitted.sources[i]), false});
     }
-    const std::vector<float> thresholds(2, trace["threshold"].get<float>());
-    const auto report = model::audit(
-        **whole, trace["prompt_ids"].get<std::vector<model::TokenId>>(), tokens, thresholds);
-    ASSERT_TRUE(report) << report.error().message;
-    EXPECT_TRUE(report->passed) << report->failures.front();
+    tests::expect_audited(trace["prompt_ids"].get<std::vector<model::TokenId>>(), tokens,
+                          trace["threshold"].get<float>());
     ++audited;
   }
   EXPECT_GT(audited, 5U);

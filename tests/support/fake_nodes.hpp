@@ -33,6 +33,27 @@ inline std::vector<std::string> mode_reasons() {
   return names;
 }
 
+/// What follows from the model alone.
+inline actors::CloudSetting cloud_setting_for(const FakeModel& model) {
+  const auto& config = model.config;
+  actors::CloudSetting setting;
+  setting.store.hidden_size = config.hidden_size;
+  setting.store.max_positions = config.max_positions;
+  setting.peer.offer = {digests_of(model), config.hidden_size};
+  setting.peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
+  setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
+  return setting;
+}
+inline actors::CloudLinkSetting link_setting_for(const FakeModel& model, std::uint64_t instance) {
+  actors::CloudLinkSetting link;
+  link.hello.instance = instance;
+  link.hello.model = digests_of(model);
+  link.hello.row_dtype = model.codec->name();
+  link.hello.hidden_size = model.config.hidden_size;
+  link.row_bytes = model.codec->row_bytes(model.config.hidden_size);
+  return link;
+}
+
 class FakeCloud {
  public:
   struct Options {
@@ -47,25 +68,19 @@ class FakeCloud {
 
   FakeCloud(Pki& pki, const Options& options) {
     cloud_ = std::make_shared<FakeEngine>(options.model, model::Part::cloud);
-    actors::CloudSetting setting;
+    auto setting = cloud_setting_for(options.model);
     setting.compute.engines.cloud = cloud_;
     if (options.cloud_only) {
       setting.compute.engines.whole =
           std::make_shared<FakeEngine>(options.model, model::Part::cloud_only);
     }
     setting.metrics = &metrics_;
-    const auto& config = options.model.config;
-    setting.store.hidden_size = config.hidden_size;
-    setting.store.max_positions = config.max_positions;
     setting.store.max_contexts = 4096;
     setting.store.max_contexts_per_client = options.max_contexts_per_client;
     setting.store.context_ttl = options.context_ttl;
     setting.store.grace_time = options.grace_time;
     setting.store.sweep_interval = options.sweep_interval;
-    setting.peer.offer = {digests_of(options.model), config.hidden_size};
-    setting.peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
     setting.peer.welcome.cloud_only = options.cloud_only;
-    setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
     setting.farewell = std::chrono::milliseconds(100);
     setting.listen = [this, tls = pki.server(),
                       port = options.port](transport::OwnerFactory make_owner) {
@@ -130,18 +145,13 @@ class FakeEdge {
     setting.metrics = &metrics_;
     setting.probe.heartbeat = std::chrono::milliseconds(50);
     if (!clouds.empty()) {
-      actors::CloudLinkSetting link;
+      auto link = link_setting_for(model, instance);
       for (const auto& cloud : clouds) {
         link.dials.push_back([endpoint = cloud, tls = pki.client(name)](const caf::actor& owner) {
           transport::dial(owner.home_system(), endpoint, tls, {}, owner);
         });
       }
       link.reconnect.failback_after = std::chrono::milliseconds(50);
-      link.hello.instance = instance;
-      link.hello.model = digests_of(model);
-      link.hello.row_dtype = model.codec->name();
-      link.hello.hidden_size = model.config.hidden_size;
-      link.row_bytes = model.codec->row_bytes(model.config.hidden_size);
       link.reconnect.initial = std::chrono::milliseconds(10);
       link.reconnect.maximum = std::chrono::milliseconds(100);
       setting.link = std::move(link);

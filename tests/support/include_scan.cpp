@@ -79,8 +79,8 @@ constexpr std::array prefixes{
 
 Library library_of(std::string_view header) {
   if (header.ends_with(".pb.h")) return Library::protobuf;
-  for (const Prefix& prefix : prefixes) {
-    if (header.starts_with(prefix.text)) return prefix.library;
+  for (const auto& [text, library] : prefixes) {
+    if (header.starts_with(text)) return library;
   }
   if (header == "chrono" || header == "ctime") return Library::clocks;
   if (header.find('/') != std::string_view::npos) return Library::unknown;

@@ -218,13 +218,8 @@ class MemoryWorld {
 
   void start_edge() {
     const auto& model = options_.model;
-    actors::CloudLinkSetting link;
+    auto link = link_setting_for(model, 1);
     link.dials.push_back([this](const caf::actor& owner) { network_.dial("edge", owner); });
-    link.hello.instance = 1;
-    link.hello.model = digests_of(model);
-    link.hello.row_dtype = model.codec->name();
-    link.hello.hidden_size = model.config.hidden_size;
-    link.row_bytes = model.codec->row_bytes(model.config.hidden_size);
     link.max_batch_bytes = options_.max_batch_bytes;
     link.window_bytes = options_.window_bytes;
     link.max_kept_bytes = options_.max_kept_bytes;
@@ -247,24 +242,18 @@ class MemoryWorld {
   }
 
   actors::CloudSetting cloud_setting(Cloud& cloud) {
-    const auto& config = options_.model.config;
-    actors::CloudSetting setting;
+    auto setting = cloud_setting_for(options_.model);
     setting.compute.engines.cloud =
         std::make_shared<FakeEngine>(options_.model, model::Part::cloud);
     setting.compute.engines.whole =
         std::make_shared<FakeEngine>(options_.model, model::Part::cloud_only);
-    setting.store.hidden_size = config.hidden_size;
-    setting.store.max_positions = config.max_positions;
     setting.store.max_contexts = 64;
     setting.store.max_contexts_per_client = 64;
     setting.store.acknowledge_bytes = options_.acknowledge_bytes;
     setting.store.context_ttl = options_.context_ttl;
     setting.store.grace_time = options_.grace_time;
     setting.store.sweep_interval = options_.sweep_interval;
-    setting.peer.offer = {digests_of(options_.model), config.hidden_size};
-    setting.peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
     setting.peer.welcome.cloud_only = true;
-    setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
     setting.detached = false;
     setting.metrics = &cloud.metrics;
     setting.listen = [this, &cloud](transport::OwnerFactory make_owner) {

@@ -1,0 +1,42 @@
+#pragma once
+// A peer and a context store that do nothing but remember what they were told, for tests of the
+// actors beside them.
+
+#include <vector>
+
+#include "actors/cloud_messages.hpp"
+#include "actors/type_ids.hpp"
+
+namespace cecollm::tests {
+
+inline actors::peer_actor::behavior_type listening_peer(actors::peer_actor::pointer,
+                                                        std::vector<transport::Message>* heard) {
+  return {[heard](const actors::ToPeer& out) { heard->push_back(out.message); },
+          [](const actors::HelloDue&) {},
+          [](const transport::ConnectionUp&) {},
+          [](const transport::FrameArrived&) {},
+          [](const transport::SendQueueDrained&) {},
+          [](const transport::ConnectionDown&) {
+          }};
+}
+
+/// Every client that attaches is number 7.
+inline actors::context_store_actor::behavior_type listening_store(
+    actors::context_store_actor::pointer, std::vector<actors::AskDone>* heard) {
+  return {[](const actors::AttachClient&) { return actors::ClientAttached{7}; },
+          [](const actors::DetachClient&) {},
+          [](const actors::StoreOpen&) {},
+          [](const actors::StoreRows&) {},
+          [](const actors::StoreAsk&) {},
+          [](const actors::StoreClose&) {},
+          [](const actors::StoreGenerate&) {},
+          [heard](const actors::AskDone& done) { heard->push_back(done); },
+          [](const actors::GenerateEnded&) {},
+          [](const actors::Sweep&) {},
+          [](const actors::DismissClients&) {},
+          [](const actors::GetStoreLevel&) {
+            return actors::StoreLevel{};
+          }};
+}
+
+}  // namespace cecollm::tests
