@@ -89,13 +89,21 @@ struct DeepAsk {
   ContextKey key;
   std::uint32_t epoch = 0;
   std::int64_t position = 0;
-  std::vector<model::Rows> rows;  // since the last DeepAsk of this context
+  std::int64_t first_row = 0;     // of `rows`: those before it were handed over earlier
+  std::vector<model::Rows> rows;  // up to `position`
+  bool rebuilds = false;          // they had been handed over before their KV was given up
   model::SamplingParams sampling;
-  std::vector<model::TokenId> prompt_history;  // with the first ask, where a penalty needs it
+  std::vector<model::TokenId> prompt_history;  // with the first row, where a penalty needs it
   std::vector<model::TokenId> output_history;
   std::chrono::steady_clock::time_point arrived;
   std::chrono::milliseconds remaining{0};  // 0: no limit
   peer_actor peer;                         // gets the answer as ToPeer
+};
+/// Rows of a context that has asked before: they can be computed ahead of its next ask.
+struct DeepRows {
+  ContextKey key;
+  std::int64_t first_row = 0;
+  model::Rows rows;
 };
 /// Continue a prompt and stream the tokens to `peer`.
 struct DeepGenerate {
@@ -109,11 +117,27 @@ struct DropSession {
 };
 
 // --- deep compute → context store
-/// A DeepAsk has been answered, well or badly.
+/// A DeepAsk has been answered, well or badly, or overtaken by the next.
 struct AskDone {
   ContextKey key;
+};
+/// A DeepAsk cannot be answered from what was handed over: all rows are needed again.
+struct AskReturned {
+  ContextKey key;
   std::uint32_t epoch = 0;
-  bool session_lost = false;  // its edge was told of an error and must open anew
+  std::int64_t position = 0;
+  std::chrono::steady_clock::time_point arrived;
+  std::chrono::milliseconds remaining{0};
+};
+/// The KV cache was given up to make room: hand over all rows with the next ask.
+struct SessionEvicted {
+  ContextKey key;
+  std::uint32_t epoch = 0;
+};
+/// A computation failed; its edge was told and must open anew.
+struct SessionLost {
+  ContextKey key;
+  std::uint32_t epoch = 0;
 };
 /// A DeepGenerate came to its end.
 struct GenerateEnded {
@@ -145,6 +169,7 @@ struct GetComputeLevel {};
 struct ComputeLevel {
   std::uint64_t sessions = 0;
   std::uint64_t kv_bytes = 0;
+  std::uint64_t asks_waiting = 0;
 };
 
 // --- context store → itself
@@ -166,8 +191,14 @@ using context_store_actor = caf::typed_actor<
     caf::reacts_to<StoreClose>,
     /// Cloud-only: hand a prompt to deep compute.
     caf::reacts_to<StoreGenerate>,
-    /// One ask less under way; forget a context whose session broke.
+    /// One ask less under way.
     caf::reacts_to<AskDone>,
+    /// Ask again, with all rows.
+    caf::reacts_to<AskReturned>,
+    /// Deep compute holds nothing of this context any more.
+    caf::reacts_to<SessionEvicted>,
+    /// Forget a context whose computation failed.
+    caf::reacts_to<SessionLost>,
     /// Forget a cloud-only generation that ended.
     caf::reacts_to<GenerateEnded>,
     /// Timer: drop idle contexts and clients that did not come back.
@@ -178,21 +209,18 @@ using context_store_actor = caf::typed_actor<
     caf::replies_to<GetStoreLevel>::with<StoreLevel>>;
 
 // --- deep compute → itself
-/// The next token of a running DeepGenerate.
-struct DeepContinue {
-  ContextKey key;
-  std::uint32_t index = 0;  // of that token; tells a newer stream of the same key apart
-  context_store_actor store;
-};
+struct RunStep {};
 
 /// See deep_compute.hpp.
 using deep_compute_actor = caf::typed_actor<
     /// Catch up and answer the peer.
     caf::reacts_to<DeepAsk>,
+    /// Compute these when there is nothing else to do.
+    caf::reacts_to<DeepRows>,
     /// Start a cloud-only generation.
     caf::reacts_to<DeepGenerate>,
-    /// To itself: its next token, so that others get their turn in between.
-    caf::reacts_to<DeepContinue>,
+    /// To itself: compute the next step with all that has arrived by now.
+    caf::reacts_to<RunStep>,
     /// Free a session, whatever it is doing.
     caf::reacts_to<DropSession>,
     /// What is held now.

@@ -1,5 +1,6 @@
 #include "actors/context_store.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "actors/wire_conversion.hpp"
@@ -35,8 +36,12 @@ void answer_rows_held(Self self, const StoredClient& client, std::uint64_t conte
 void drop(Self self, ClientId client_id, StoredClient& client, std::uint64_t context) {
   const auto found = client.contexts.find(context);
   if (found == client.contexts.end()) return;
-  self->state.row_bytes -= found->second.row_bytes;
-  --self->state.contexts;
+  auto& state = self->state;
+  state.row_bytes -= found->second.row_bytes;
+  --state.contexts;
+  const auto use = state.use.find(client.identity);
+  use->second.row_bytes -= found->second.row_bytes;
+  if (--use->second.contexts == 0) state.use.erase(use);
   client.contexts.erase(found);
   self->send(self->state.compute, DropSession{{client_id, context}});
   report_level(self->state);
@@ -54,6 +59,14 @@ void forget(Self self, std::map<ClientId, StoredClient>::iterator client) {
 StoredClient* find_client(Self self, ClientId id) {
   const auto found = self->state.clients.find(id);
   return found == self->state.clients.end() ? nullptr : &found->second;
+}
+
+/// What is held under `key`, whatever its epoch; nobody is told of its absence.
+StoredContext* find_stored(Self self, ContextKey key) {
+  auto* client = find_client(self, key.client);
+  if (client == nullptr) return nullptr;
+  const auto found = client->contexts.find(key.context);
+  return found == client->contexts.end() ? nullptr : &found->second;
 }
 
 /// The context that a message names, in its epoch; otherwise the edge is told what is wrong.
@@ -85,12 +98,21 @@ StoredContext* make_context(Self self, StoredClient& client, std::uint64_t conte
                      " contexts open, as many as the cloud allows it");
     return nullptr;
   }
+  const auto quota = state.setting.max_contexts_per_identity;
+  const auto use = state.use.find(client.identity);
+  if (quota > 0 && use != state.use.end() && use->second.contexts >= quota) {
+    answer_fault(self, client, context, epoch, FaultCode::limit,
+                 "the edges of this identity have " + std::to_string(use->second.contexts) +
+                     " contexts open, as many as the cloud allows them");
+    return nullptr;
+  }
   if (state.contexts >= state.setting.max_contexts) {
     answer_fault(self, client, context, epoch, FaultCode::overloaded,
                  "the cloud holds as many contexts as it may");
     return nullptr;
   }
   ++state.contexts;
+  ++state.use[client.identity].contexts;
   auto& stored = client.contexts[context];
   stored.epoch = epoch;
   stored.last_used = self->clock().now();
@@ -141,6 +163,13 @@ void detach(Self self, const DetachClient& detach) {
   if (found->second.contexts.empty()) forget(self, found);
 }
 
+/// Deep compute has nothing of it, or is to forget what it has.
+void hand_all_again(StoredContext& stored) {
+  stored.handed = 0;
+  stored.handed_rows = 0;
+  stored.handed_ids = 0;
+}
+
 void open(Self self, const StoreOpen& request) {
   auto* client = find_client(self, request.client);
   if (client == nullptr) return;
@@ -162,8 +191,8 @@ void open(Self self, const StoreOpen& request) {
     if (stored->sampling.has_penalties()) {
       // Which emitted ids had arrived is not known any more: start over from the rows.
       self->send(self->state.compute, DropSession{{request.client, open.context}});
-      stored->handed = 0;
-      stored->held_history.clear();
+      hand_all_again(*stored);
+      stored->emitted.clear();
     }
   }
   stored->sampling = from_wire(open.sampling);
@@ -177,6 +206,57 @@ std::shared_ptr<const std::vector<std::byte>> tail_of(
   if (begin == 0) return payload;
   return std::make_shared<const std::vector<std::byte>>(
       payload->begin() + static_cast<std::ptrdiff_t>(begin), payload->end());
+}
+
+/// The context that was used the longest ago; of one identity where one is named.
+std::optional<ContextKey> longest_unused(const ContextStoreState& state,
+                                         const std::string* identity) {
+  std::optional<ContextKey> oldest;
+  caf::actor_clock::time_point since;
+  for (const auto& [id, client] : state.clients) {
+    if (identity != nullptr && client.identity != *identity) continue;
+    for (const auto& [context, stored] : client.contexts) {
+      if (stored.row_bytes == 0 || (oldest && stored.last_used >= since)) continue;
+      oldest = {id, context};
+      since = stored.last_used;
+    }
+  }
+  return oldest;
+}
+
+/// Drops whole contexts until the row logs are within their bounds again. Their edges go on alone.
+void keep_within_bounds(Self self, const std::string& identity) {
+  auto& state = self->state;
+  const auto& setting = state.setting;
+  const auto exceeds = [](std::uint64_t bytes, std::uint64_t bound) {
+    return bound > 0 && bytes > bound;
+  };
+  for (;;) {
+    const auto use = state.use.find(identity);
+    const bool own = use != state.use.end() &&
+                     exceeds(use->second.row_bytes, setting.max_row_bytes_per_identity);
+    if (!own && !exceeds(state.row_bytes, setting.max_row_bytes)) return;
+    const auto victim = longest_unused(state, own ? &identity : nullptr);
+    if (!victim) return;  // nothing holds a byte
+    auto& client = state.clients.at(victim->client);
+    answer_fault(self, client, victim->context, client.contexts.at(victim->context).epoch,
+                 FaultCode::limit,
+                 own ? "dropped: the rows of this identity's edges exceed their quota"
+                     : "dropped: the cloud's memory for rows is full");
+    setting.metrics->contexts_dropped.Increment();
+    drop(self, victim->client, client, victim->context);
+  }
+}
+
+/// Gives deep compute what it has not got of a context that has asked before.
+void hand_ahead(Self self, ClientId client, std::uint64_t context, StoredContext& stored) {
+  if (!self->state.setting.run_ahead || stored.handed == 0) return;
+  for (; stored.handed < stored.rows.size(); ++stored.handed) {
+    const auto& rows = stored.rows[stored.handed];
+    self->send(self->state.compute,
+               DeepRows{{client, context}, static_cast<std::int64_t>(stored.handed_rows), rows});
+    stored.handed_rows += static_cast<std::uint64_t>(rows.count);
+  }
 }
 
 void keep_rows(Self self, const StoreRows& request) {
@@ -215,12 +295,40 @@ void keep_rows(Self self, const StoreRows& request) {
   stored->row_bytes += rows.bytes->size();
   stored->unacknowledged += rows.bytes->size();
   self->state.row_bytes += rows.bytes->size();
+  self->state.use[client->identity].row_bytes += rows.bytes->size();
   stored->rows.push_back(std::move(rows));
   stored->next_sequence = end;
   setting.metrics->rows_received.Increment(static_cast<double>(fresh));
   setting.metrics->row_bytes_received.Increment(static_cast<double>(fresh * row_bytes));
   report_level(self->state);
+  hand_ahead(self, request.client, batch.context, *stored);
   acknowledge_if_due(self, *client);
+  keep_within_bounds(self, client->identity);
+}
+
+/// Asks deep compute for the token that follows all rows.
+void ask_compute(Self self, ContextKey key, const StoredClient& client, StoredContext& stored,
+                 caf::actor_clock::time_point arrived, std::chrono::milliseconds remaining) {
+  DeepAsk work;
+  work.key = key;
+  work.epoch = stored.epoch;
+  work.position = static_cast<std::int64_t>(stored.next_sequence);
+  work.first_row = static_cast<std::int64_t>(stored.handed_rows);
+  work.rows.assign(stored.rows.begin() + static_cast<std::ptrdiff_t>(stored.handed),
+                   stored.rows.end());
+  work.rebuilds = std::exchange(stored.evicted, false);
+  work.sampling = stored.sampling;
+  if (stored.handed == 0) work.prompt_history = stored.prompt;
+  work.output_history.assign(
+      stored.emitted.begin() + static_cast<std::ptrdiff_t>(stored.handed_ids),
+      stored.emitted.end());
+  work.arrived = arrived;
+  work.remaining = remaining;
+  work.peer = client.peer;
+  stored.handed = stored.rows.size();
+  stored.handed_rows = stored.next_sequence;
+  stored.handed_ids = stored.emitted.size();
+  self->send(self->state.compute, std::move(work));
 }
 
 void hand_over(Self self, const StoreAsk& request) {
@@ -236,11 +344,10 @@ void hand_over(Self self, const StoreAsk& request) {
                  stored->next_sequence);
     return;
   }
-  // The edge sends each id once, so this ask's must reach deep compute even where the ask does not.
+  // The edge sends each id once, so this ask's must be kept even where the ask goes no further.
   // Each has a row; more than rows would be nonsense, and is not kept.
-  auto& history = stored->held_history;
-  if (history.size() + ask.emitted.size() <= stored->next_sequence) {
-    history.insert(history.end(), ask.emitted.begin(), ask.emitted.end());
+  if (stored->emitted.size() + ask.emitted.size() <= stored->next_sequence) {
+    stored->emitted.insert(stored->emitted.end(), ask.emitted.begin(), ask.emitted.end());
   }
   if (stored->asks_under_way >= self->state.setting.max_asks_under_way) {
     answer_fault(self, *client, ask.context, ask.epoch, FaultCode::overloaded,
@@ -248,20 +355,26 @@ void hand_over(Self self, const StoreAsk& request) {
     return;
   }
   ++stored->asks_under_way;
-  DeepAsk work;
-  work.key = {request.client, ask.context};
-  work.epoch = ask.epoch;
-  work.position = static_cast<std::int64_t>(ask.position);
-  work.rows.assign(stored->rows.begin() + static_cast<std::ptrdiff_t>(stored->handed),
-                   stored->rows.end());
-  work.sampling = stored->sampling;
-  if (stored->handed == 0) work.prompt_history = stored->prompt;
-  work.output_history = std::exchange(history, {});
-  work.arrived = self->clock().now();
-  work.remaining = std::chrono::milliseconds(ask.remaining_ms);
-  work.peer = client->peer;
-  stored->handed = stored->rows.size();
-  self->send(self->state.compute, std::move(work));
+  ask_compute(self, {request.client, ask.context}, *client, *stored, self->clock().now(),
+              std::chrono::milliseconds(ask.remaining_ms));
+}
+
+/// Deep compute gave up the context's KV while the ask was on its way.
+void ask_again(Self self, const AskReturned& returned) {
+  auto* client = find_client(self, returned.key.client);
+  if (client == nullptr) return;
+  const auto found = client->contexts.find(returned.key.context);
+  if (found == client->contexts.end()) return;
+  auto& stored = found->second;
+  hand_all_again(stored);
+  stored.evicted = true;
+  const bool current =
+      stored.epoch == returned.epoch && std::cmp_equal(stored.next_sequence, returned.position);
+  if (current) {
+    ask_compute(self, returned.key, *client, stored, returned.arrived, returned.remaining);
+  } else if (stored.asks_under_way > 0) {
+    --stored.asks_under_way;  // the edge has gone on without it
+  }
 }
 
 void start_generate(Self self, const StoreGenerate& request) {
@@ -307,6 +420,7 @@ void sweep(Self self) {
 context_store_actor::behavior_type context_store(Self self, const ContextStoreSetting& setting,
                                                  deep_compute_actor compute) {
   self->state.setting = setting;
+  setting.metrics->row_budget.Set(static_cast<double>(setting.max_row_bytes));
   self->state.compute = std::move(compute);
   self->delayed_send(self, self->state.setting.sweep_interval, Sweep{});
   return {
@@ -326,16 +440,21 @@ context_store_actor::behavior_type context_store(Self self, const ContextStoreSe
       },
       [self](const StoreGenerate& request) { start_generate(self, request); },
       [self](const AskDone& done) {
-        auto* client = find_client(self, done.key.client);
-        if (client == nullptr) return;
-        const auto found = client->contexts.find(done.key.context);
-        if (found == client->contexts.end()) return;
-        auto& stored = found->second;
-        // Both checks matter after the context was dropped and opened anew meanwhile.
-        if (stored.asks_under_way > 0) --stored.asks_under_way;
-        if (done.session_lost && stored.epoch == done.epoch) {
-          drop(self, done.key.client, *client, done.key.context);
-        }
+        auto* stored = find_stored(self, done.key);
+        // It may be another context of the same name, opened anew meanwhile.
+        if (stored != nullptr && stored->asks_under_way > 0) --stored->asks_under_way;
+      },
+      [self](const AskReturned& returned) { ask_again(self, returned); },
+      [self](const SessionEvicted& evicted) {
+        auto* stored = find_stored(self, evicted.key);
+        if (stored == nullptr || stored->handed == 0) return;
+        hand_all_again(*stored);
+        stored->evicted = true;
+      },
+      [self](const SessionLost& lost) {
+        const auto* stored = find_stored(self, lost.key);
+        if (stored == nullptr || stored->epoch != lost.epoch) return;
+        drop(self, lost.key.client, *find_client(self, lost.key.client), lost.key.context);
       },
       [self](const GenerateEnded& ended) {
         if (auto* client = find_client(self, ended.key.client)) {

@@ -1,6 +1,8 @@
 #pragma once
 // Context store: what the cloud remembers of every client's generations: the row log, the epoch and
-// what deep compute has been given of it. Light work; shares CAF's scheduler.
+// what deep compute has been given of it. From the row log deep compute's KV cache can be built
+// again, so the log is the context and the cache only its working copy. Light work; shares CAF's
+// scheduler.
 
 #include <chrono>
 #include <map>
@@ -18,6 +20,10 @@ struct ContextStoreSetting {
   std::int64_t max_positions = 0;
   std::size_t max_contexts_per_client = 0;
   std::size_t max_contexts = 0;
+  std::uint64_t max_row_bytes = 0;               // of all row logs; 0: no bound
+  std::size_t max_contexts_per_identity = 0;     // over all edges of one certificate; 0: no bound
+  std::uint64_t max_row_bytes_per_identity = 0;  // 0: no bound
+  bool run_ahead = true;                         // give deep compute rows before they are asked for
   int max_asks_under_way = 4;                    // per context; an edge waits for one at a time
   std::uint64_t acknowledge_bytes = 64U << 10U;  // of one client since the last word on them
   std::chrono::milliseconds context_ttl{0};      // idle contexts are dropped after it
@@ -34,9 +40,12 @@ struct StoredContext {
   std::vector<model::Rows> rows;  // the row log, in the wire's dtype
   std::uint64_t next_sequence = 0;
   std::uint64_t row_bytes = 0;
-  std::size_t handed = 0;                    // chunks of `rows` that deep compute has got
-  std::vector<model::TokenId> held_history;  // emitted ids that deep compute has yet to get
-  std::uint64_t unacknowledged = 0;          // bytes
+  std::size_t handed = 0;               // chunks of `rows` that deep compute has got
+  std::uint64_t handed_rows = 0;        // in them
+  std::vector<model::TokenId> emitted;  // output ids, where a penalty looks at them
+  std::size_t handed_ids = 0;           // of `emitted`
+  bool evicted = false;                 // deep compute had more, and gave it up
+  std::uint64_t unacknowledged = 0;     // bytes
   int asks_under_way = 0;
   bool generating = false;  // cloud-only: deep compute runs it, no rows here
   caf::actor_clock::time_point last_used;
@@ -52,12 +61,19 @@ struct StoredClient {
   std::map<std::uint64_t, StoredContext> contexts;
 };
 
+/// What the edges of one certificate hold together.
+struct IdentityUse {
+  std::size_t contexts = 0;
+  std::uint64_t row_bytes = 0;
+};
+
 struct ContextStoreState {
   static inline const char* name = "context_store";
   ContextStoreSetting setting;
   deep_compute_actor compute;
   std::map<ClientId, StoredClient> clients;
   std::map<std::pair<std::string, std::uint64_t>, ClientId> by_identity;
+  std::map<std::string, IdentityUse> use;  // by identity; only those that hold something
   ClientId last_client = 0;
   std::size_t contexts = 0;
   std::uint64_t row_bytes = 0;

@@ -57,6 +57,8 @@ using shallow_compute_actor = caf::typed_actor<
     caf::reacts_to<Advance>,
     /// Catch up to a later exit and read it.
     caf::reacts_to<Deepen>,
+    /// To itself: compute the next step with all that has arrived by now.
+    caf::reacts_to<RunShallowStep>,
     /// Free the session and say what it computed.
     caf::replies_to<EndShallow>::with<ShallowEnded>>;
 

@@ -62,6 +62,9 @@ struct Deepen {
   std::size_t exit = 0;
 };
 
+// --- shallow compute → itself
+struct RunShallowStep {};
+
 // --- shallow compute → exit decision
 struct ExitRead {
   GenerationId generation = 0;

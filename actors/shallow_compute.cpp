@@ -1,6 +1,6 @@
 #include "actors/shallow_compute.hpp"
 
-#include <span>
+#include <algorithm>
 #include <utility>
 
 namespace cecollm::actors {
@@ -8,52 +8,91 @@ namespace {
 
 using Self = shallow_compute_actor::stateful_pointer<ShallowComputeState>;
 
-/// Runs one step; on failure the generation hears of it and nothing is returned.
-std::optional<model::StepResult> run(Self self, const ShallowSession& session,
-                                     const model::Step& step) {
-  auto results = self->state.engine->run(std::span(&step, 1));
-  if (!results.front()) {
-    self->send(session.generation, ComputeFailed{results.front().error()});
-    return std::nullopt;
-  }
-  return std::move(*results.front());
+void wake(Self self) {
+  if (!std::exchange(self->state.step_due, true)) self->send(self, RunShallowStep{});
 }
 
-void advance(Self self, const Advance& work) {
-  const auto found = self->state.sessions.find(work.generation);
-  if (found == self->state.sessions.end()) return;  // ended meanwhile
-  auto& session = found->second;
-  const auto first_position = session.session->length();
-  const auto border = work.ids.begin() + static_cast<std::ptrdiff_t>(work.prompt_count);
+policy::BatchCandidate candidate_of(GenerationId generation, const ShallowSession& session) {
+  policy::BatchCandidate candidate;
+  candidate.client = generation;
+  candidate.arrived = session.arrived;
+  candidate.asked = !session.ids.empty() || session.exit;
+  candidate.rows = std::ssize(session.ids);
+  return candidate;
+}
+
+/// A generation's part of a step: the next of its ids, or the exit that it waits for.
+struct Work {
+  GenerationId generation = 0;
+  std::int64_t first_position = 0;
+  std::optional<std::size_t> exit;  // that is read
   model::Step step;
-  step.session = session.session.get();
-  step.input = work.ids;
-  step.prompt_history.assign(work.ids.begin(), border);
-  step.output_history.assign(border, work.ids.end());
-  step.read = {0};
-  auto result = run(self, session, step);
-  if (!result) return;
-  session.values_clamped += static_cast<std::uint64_t>(result->rows.clamped);
+};
+
+Work prepare(GenerationId generation, ShallowSession& session, const policy::BatchShare& share) {
+  Work work;
+  work.generation = generation;
+  work.first_position = session.session->length();
+  work.step.session = session.session.get();
+  if (session.exit) {
+    work.exit = std::exchange(session.exit, std::nullopt);
+  } else {
+    const auto count = static_cast<std::size_t>(share.rows);
+    const auto end = session.ids.begin() + share.rows;
+    const auto border =
+        session.ids.begin() + static_cast<std::ptrdiff_t>(std::min(count, session.prompt_count));
+    work.step.prompt_history.assign(session.ids.begin(), border);
+    work.step.output_history.assign(border, end);
+    work.step.input = std::vector(session.ids.begin(), end);
+    session.prompt_count -= work.step.prompt_history.size();
+    session.ids.erase(session.ids.begin(), end);
+    if (share.answers) work.exit = 0;
+  }
+  if (work.exit) work.step.read = {*work.exit};
+  return work;
+}
+
+void tell(Self self, const Work& work, ShallowSession& session, model::StepResult result) {
+  session.values_clamped += static_cast<std::uint64_t>(result.rows.clamped);
   // Rows first: they travel while the exit is decided and later layers run.
-  if (session.upload_rows) {
+  if (session.upload_rows && result.rows.count > 0) {
     self->send(self->state.link,
-               UploadRows{work.generation, first_position, std::move(result->rows)});
+               UploadRows{work.generation, work.first_position, std::move(result.rows)});
   }
-  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), 0,
-                                             std::move(result->readings.front())});
+  if (!work.exit) return;
+  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), *work.exit,
+                                             std::move(result.readings.front())});
 }
 
-void deepen(Self self, const Deepen& work) {
-  const auto found = self->state.sessions.find(work.generation);
-  if (found == self->state.sessions.end()) return;  // ended meanwhile
-  auto& session = found->second;
-  model::Step step;
-  step.session = session.session.get();
-  step.read = {work.exit};
-  auto result = run(self, session, step);
-  if (!result) return;
-  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), work.exit,
-                                             std::move(result->readings.front())});
+void run_step(Self self) {
+  auto& state = self->state;
+  std::vector<GenerationId> generations;
+  std::vector<policy::BatchCandidate> candidates;
+  for (const auto& [generation, session] : state.sessions) {
+    generations.push_back(generation);
+    candidates.push_back(candidate_of(generation, session));
+  }
+  std::vector<Work> works;
+  std::vector<model::Step> steps;
+  for (const auto& share : policy::plan_batch(candidates, state.limits)) {
+    const auto generation = generations[share.candidate];
+    works.push_back(prepare(generation, state.sessions.at(generation), share));
+    steps.push_back(std::move(works.back().step));
+  }
+  if (works.empty()) return;
+  auto results = state.engine->run(steps);
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    auto& session = state.sessions.at(works[i].generation);
+    if (results[i]) {
+      tell(self, works[i], session, std::move(*results[i]));
+    } else {
+      session.ids.clear();
+      self->send(session.generation, ComputeFailed{results[i].error()});
+    }
+  }
+  for (const auto& [generation, session] : state.sessions) {
+    if (candidate_of(generation, session).asked) return wake(self);
+  }
 }
 
 std::int64_t layer_rows(const model::Engine& engine, const model::Session& session) {
@@ -81,11 +120,31 @@ shallow_compute_actor::behavior_type shallow_compute(Self self,
           self->send(begin.reply_to, ComputeFailed{session.error()});
           return;
         }
-        self->state.sessions[begin.generation] = {std::move(*session), begin.reply_to,
-                                                  begin.upload_rows, 0};
+        auto& place = self->state.sessions[begin.generation];
+        place.session = std::move(*session);
+        place.generation = begin.reply_to;
+        place.upload_rows = begin.upload_rows;
       },
-      [self](const Advance& work) { advance(self, work); },
-      [self](const Deepen& work) { deepen(self, work); },
+      [self](const Advance& work) {
+        const auto found = self->state.sessions.find(work.generation);
+        if (found == self->state.sessions.end()) return;  // ended meanwhile
+        auto& session = found->second;
+        session.ids.insert(session.ids.end(), work.ids.begin(), work.ids.end());
+        session.prompt_count += work.prompt_count;
+        session.arrived = self->clock().now();
+        wake(self);
+      },
+      [self](const Deepen& work) {
+        const auto found = self->state.sessions.find(work.generation);
+        if (found == self->state.sessions.end()) return;  // ended meanwhile
+        found->second.exit = work.exit;
+        found->second.arrived = self->clock().now();
+        wake(self);
+      },
+      [self](const RunShallowStep&) {
+        self->state.step_due = false;
+        run_step(self);
+      },
       [self](const EndShallow& end) {
         ShallowEnded ended;
         if (const auto found = self->state.sessions.find(end.generation);

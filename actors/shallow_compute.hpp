@@ -1,12 +1,16 @@
 #pragma once
-// Shallow compute: the edge partition's layers. A detached actor: it computes on its own thread and
-// takes work in the order of arrival.
+// Shallow compute: the edge partition's layers. A detached actor that computes in steps on its own
+// thread: what arrived before a step begins may take part in it, so that several generations share
+// each product.
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "actors/type_ids.hpp"
 #include "model/engine.hpp"
+#include "policy/batch_plan.hpp"
 
 namespace cecollm::actors {
 
@@ -15,6 +19,10 @@ struct ShallowSession {
   generation_actor generation;
   bool upload_rows = false;
   std::uint64_t values_clamped = 0;
+  std::vector<model::TokenId> ids;  // that wait for the first stage
+  std::size_t prompt_count = 0;     // how many of them, from the front, belong to the prompt
+  std::optional<std::size_t> exit;  // a later exit that waits to be read
+  policy::TimePoint arrived{};      // of what waits
 };
 
 struct ShallowComputeState {
@@ -22,7 +30,9 @@ struct ShallowComputeState {
   std::shared_ptr<model::Engine> engine;
   exit_decision_actor decisions;
   cloud_link_actor link;  // null without a cloud
+  policy::BatchLimits limits;
   std::map<GenerationId, ShallowSession> sessions;
+  bool step_due = false;  // a RunShallowStep is in the mailbox
 };
 
 shallow_compute_actor::behavior_type shallow_compute(

@@ -60,6 +60,10 @@ actors::ContextStoreSetting store_setting(const CloudSettings& settings,
   store.max_positions = config.max_positions;
   store.max_contexts = settings.contexts.max_total;
   store.max_contexts_per_client = settings.contexts.max_per_edge;
+  store.max_contexts_per_identity = settings.contexts.max_per_identity;
+  store.max_row_bytes = settings.contexts.row_memory;
+  store.max_row_bytes_per_identity = settings.contexts.row_memory_per_identity;
+  store.run_ahead = settings.batch.run_ahead;
   store.context_ttl = settings.contexts.idle_ttl;
   store.grace_time = settings.contexts.disconnect_grace;
   return store;
@@ -100,6 +104,10 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   setting.logger = logger;
   setting.metrics = node->metrics_.get();
   setting.compute.engines = std::move(*engines);
+  setting.compute.batch = settings.batch.limits;
+  setting.compute.max_waiting = settings.batch.max_waiting;
+  setting.compute.run_ahead = settings.batch.run_ahead;
+  setting.compute.kv_budget = static_cast<std::int64_t>(settings.contexts.kv_memory);
   setting.store = store_setting(settings, config);
   setting.peer = peer_setting(settings, config, *identity, serve_cloud_only);
   setting.listen = [&system = node->system_, endpoint = settings.listen, tls = *tls,

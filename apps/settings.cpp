@@ -61,6 +61,7 @@ class Builder {
         link(listen ? std::vector{*listen} : std::vector<transport::Endpoint>{}, "link.listen");
     settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
     settings.contexts = contexts();
+    settings.batch = batch();
     settings.monitoring = monitoring();
     return settings;
   }
@@ -291,8 +292,23 @@ class Builder {
       problem(values_.locate("contexts.max_per_edge") + " must be at most contexts.max_total (" +
               std::to_string(settings.max_total) + ")");
     }
+    settings.max_per_identity =
+        static_cast<std::size_t>(get<std::int64_t>("contexts.max_per_identity"));
+    settings.row_memory = optional_size("contexts.row_memory").value_or(0);
+    settings.row_memory_per_identity =
+        optional_size("contexts.row_memory_per_identity").value_or(0);
+    settings.kv_memory = optional_size("contexts.kv_memory").value_or(0);
     settings.idle_ttl = get<milliseconds>("contexts.idle_ttl");
     settings.disconnect_grace = get<milliseconds>("contexts.disconnect_grace");
+    return settings;
+  }
+
+  BatchSettings batch() {
+    BatchSettings settings;
+    settings.limits.rows = get<std::int64_t>("batch.rows");
+    settings.limits.tokens = static_cast<std::size_t>(get<std::int64_t>("batch.tokens"));
+    settings.max_waiting = static_cast<std::size_t>(get<std::int64_t>("batch.max_waiting"));
+    settings.run_ahead = get<bool>("batch.run_ahead");
     return settings;
   }
 

@@ -16,6 +16,7 @@
 #include "model/config.hpp"
 #include "model/sampling.hpp"
 #include "model/torch_engine.hpp"
+#include "policy/batch_plan.hpp"
 #include "policy/budget.hpp"
 #include "policy/mode_controller.hpp"
 #include "transport/endpoint.hpp"
@@ -82,10 +83,20 @@ struct EdgeSettings {
 };
 
 struct ContextSettings {
-  std::size_t max_total = 0;     // over all connections
-  std::size_t max_per_edge = 0;  // over one connection
+  std::size_t max_total = 0;                  // over all connections
+  std::size_t max_per_edge = 0;               // over one connection
+  std::size_t max_per_identity = 0;           // over all of one certificate; 0: no bound
+  std::uint64_t row_memory = 0;               // bytes
+  std::uint64_t row_memory_per_identity = 0;  // bytes; 0: no bound
+  std::uint64_t kv_memory = 0;                // bytes
   std::chrono::milliseconds idle_ttl{0};
   std::chrono::milliseconds disconnect_grace{0};
+};
+
+struct BatchSettings {
+  policy::BatchLimits limits;
+  std::size_t max_waiting = 0;  // asks
+  bool run_ahead = true;
 };
 
 struct CloudSettings {
@@ -95,6 +106,7 @@ struct CloudSettings {
   std::size_t max_connections = 0;
   bool serve_cloud_only = true;  // loads the shallow layers as well
   ContextSettings contexts;
+  BatchSettings batch;
   MonitoringSettings monitoring;
 };
 

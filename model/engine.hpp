@@ -48,6 +48,8 @@ struct Step {
   std::vector<TokenId> output_history;
   /// Stages whose heads to read, ascending. Every stage up to the highest is caught up.
   std::vector<std::size_t> read;
+  /// Catch every stage up whatever is read: for work done ahead of a reading.
+  bool catch_up = false;
 };
 
 struct StepResult {
@@ -77,6 +79,9 @@ class Engine {
 
   /// Fails where `sampling` is out of range.
   virtual Result<std::unique_ptr<Session>> open(const SamplingParams& sampling) = 0;
+
+  /// Bytes of KV that a session of so many positions holds once every stage has caught up.
+  virtual std::int64_t kv_bytes_at(std::int64_t positions) const = 0;
 
   /// One pass over `batch`; the sessions are distinct. Errors are per step and leave that step's
   /// session as it was: ids out of the vocabulary, more positions than the model has, rows that do

@@ -31,7 +31,17 @@ class TorchEngine final : public Engine {
   Result<std::unique_ptr<Session>> open(const SamplingParams& sampling) override {
     if (const auto valid = validate(sampling); !valid) return tl::unexpected(valid.error());
     const c10::InferenceMode guard;
-    return std::make_unique<TorchSession>(this, config(), stages(), model_.options(), sampling);
+    return TorchSession::open(this, config(), stages(), model_.options(), sampling);
+  }
+
+  std::int64_t kv_bytes_at(std::int64_t positions) const override {
+    const auto position_bytes = config().num_kv_heads * config().head_dim *
+                                static_cast<std::int64_t>(model_.options().dtype().itemsize());
+    std::int64_t total = 0;
+    for (const auto& stage : stages()) {
+      total += model::kv_bytes_at(positions, stage.layers.end - stage.layers.begin, position_bytes);
+    }
+    return total;
   }
 
   std::vector<Result<StepResult>> run(std::span<const Step> batch) override {
@@ -52,8 +62,9 @@ class TorchEngine final : public Engine {
                                                     std::span<const TokenId> targets) override {
     const c10::InferenceMode guard;
     try {
-      TorchSession session(this, config(), stages(), model_.options(), {});
-      return score_text(model_, session, ids, targets);
+      auto session = TorchSession::open(this, config(), stages(), model_.options(), {});
+      if (!session) return tl::unexpected(std::move(session.error()));
+      return score_text(model_, **session, ids, targets);
     } catch (const c10::Error& error) {
       return tl::unexpected(torch_error(error, "scoring"));
     } catch (const std::bad_alloc&) {

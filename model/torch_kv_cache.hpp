@@ -6,35 +6,42 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/reserved_memory.hpp"
+
 namespace cecollm::model {
 
-/// Positions-major, so that appending writes one contiguous block a layer. How many positions are
-/// valid is the session's business: a failed pass leaves only garbage behind the valid ones.
+/// Bytes that `positions` take: whole pages for the keys and for the values of each layer.
+std::int64_t kv_bytes_at(std::int64_t positions, std::int64_t layers, std::int64_t position_bytes);
+
+/// Room for every position that the model has, in address space; memory is taken by the page as
+/// positions are written, so that growing never copies. Positions-major: appending writes one
+/// contiguous block a layer. How many positions are valid is the session's business: a failed pass
+/// leaves only garbage behind the valid ones.
 class KvCache {
  public:
-  KvCache(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
-          std::int64_t max_positions, const at::TensorOptions& options);
+  /// `options` of the CPU. `exhausted` where there is no address space.
+  static Result<KvCache> reserve(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
+                                 std::int64_t max_positions, const at::TensorOptions& options);
 
-  /// Makes room for `positions`, keeping the first `valid`. Grows by doubling.
-  void reserve(std::int64_t positions, std::int64_t valid);
-
-  /// `keys`, `values` [n, kv_heads, head_dim] of positions from `first` on; room must be there.
+  /// `keys`, `values` [n, kv_heads, head_dim] of positions from `first` on.
   void write(std::int64_t layer, std::int64_t first, const at::Tensor& keys,
              const at::Tensor& values);
 
-  /// Views [end - begin, kv_heads, head_dim].
+  /// Views [end - begin, kv_heads, head_dim]; they must not outlive the cache.
   at::Tensor keys(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
   at::Tensor values(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
 
-  /// Allocated.
+  /// Of memory: what was ever written.
   std::int64_t bytes() const;
 
  private:
   struct Layer {
-    at::Tensor keys, values;  // [capacity, kv_heads, head_dim]
+    at::Tensor keys, values;  // [max_positions, kv_heads, head_dim], over memory_
   };
+  ReservedMemory memory_;
   std::vector<Layer> layers_;
-  std::int64_t max_positions_;
+  std::int64_t position_bytes_ = 0;  // of the keys of one layer
+  std::int64_t written_ = 0;         // positions
 };
 
 }  // namespace cecollm::model

@@ -73,7 +73,6 @@ at::Tensor TorchModel::run_stage(std::size_t stage, std::span<const StageInput> 
   std::int64_t total = 0;
   for (const auto& input : inputs) {
     const std::int64_t count = input.rows();
-    input.cache->reserve(input.length + count, input.length);
     spans.push_back({input.cache, total, count, input.length, true});
     pieces.insert(pieces.end(), input.pieces.begin(), input.pieces.end());
     total += count;

@@ -153,7 +153,8 @@ bool TorchPass::must_run(const Work& work, std::size_t stage) const {
     return false;
   }
   const bool runs_at_once = stage == 0 && model_.begins_with_ids();
-  return runs_at_once || (!work.step->read.empty() && stage <= work.step->read.back());
+  return runs_at_once || work.step->catch_up ||
+         (!work.step->read.empty() && stage <= work.step->read.back());
 }
 
 void TorchPass::run_stage(std::size_t stage) {

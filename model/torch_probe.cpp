@@ -31,9 +31,10 @@ Result<ForwardTrace> trace_forward(const Checkpoint& checkpoint, std::span<const
   trace.hidden.push_back(floats_of(rows));
   const auto count = static_cast<std::int64_t>(ids.size());
   for (int layer = 0; layer < config.num_layers; ++layer) {
-    KvCache cache(1, config.num_kv_heads, config.head_dim, config.max_positions, options);
-    cache.reserve(count, 0);
-    const RowSpan span{&cache, 0, count, 0, true};
+    auto cache =
+        KvCache::reserve(1, config.num_kv_heads, config.head_dim, config.max_positions, options);
+    if (!cache) return tl::unexpected(std::move(cache.error()));
+    const RowSpan span{&*cache, 0, count, 0, true};
     rows =
         run_layers(rows, config, *weights, {layer, layer + 1}, rope, {&span, 1}, OutputRows::all);
     trace.hidden.push_back(floats_of(rows));

@@ -38,17 +38,19 @@ void PendingRows::truncate(std::int64_t count) {
   if (count == 0) storage_ = at::Tensor();
 }
 
-TorchSession::TorchSession(const void* owner, const ModelConfig& config,
-                           const std::vector<Stage>& stages, const at::TensorOptions& options,
-                           const SamplingParams& sampling)
-    : owner_(owner), sampling_(sampling) {
+Result<std::unique_ptr<TorchSession>> TorchSession::open(const void* owner,
+                                                         const ModelConfig& config,
+                                                         const std::vector<Stage>& stages,
+                                                         const at::TensorOptions& options,
+                                                         const SamplingParams& sampling) {
+  std::unique_ptr<TorchSession> session(new TorchSession(owner, sampling));
   for (const auto& stage : stages) {
-    stages_.push_back({KvCache(stage.layers.end - stage.layers.begin, config.num_kv_heads,
-                               config.head_dim, config.max_positions, options),
-                       0,
-                       {},
-                       {}});
+    auto cache = KvCache::reserve(stage.layers.end - stage.layers.begin, config.num_kv_heads,
+                                  config.head_dim, config.max_positions, options);
+    if (!cache) return tl::unexpected(std::move(cache.error()));
+    session->stages_.push_back({*std::move(cache), 0, {}, {}});
   }
+  return session;
 }
 
 void TorchSession::truncate(std::int64_t length) {

@@ -2,6 +2,7 @@
 // One generation's state on libtorch. Internal to model/torch_*.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -44,9 +45,11 @@ class TorchSession final : public Session {
     at::Tensor last_output;   // [1, d] at position length - 1; undefined if forgotten
   };
 
-  /// `owner` tells sessions of different engines apart.
-  TorchSession(const void* owner, const ModelConfig& config, const std::vector<Stage>& stages,
-               const at::TensorOptions& options, const SamplingParams& sampling);
+  /// `owner` tells sessions of different engines apart. `exhausted` where there is no room.
+  static Result<std::unique_ptr<TorchSession>> open(const void* owner, const ModelConfig& config,
+                                                    const std::vector<Stage>& stages,
+                                                    const at::TensorOptions& options,
+                                                    const SamplingParams& sampling);
 
   std::int64_t length() const override { return length_; }
   std::int64_t stage_length(std::size_t stage) const override { return stages_[stage].length; }
@@ -66,6 +69,9 @@ class TorchSession final : public Session {
               std::optional<TokenHistory> history);
 
  private:
+  TorchSession(const void* owner, const SamplingParams& sampling)
+      : owner_(owner), sampling_(sampling) {}
+
   const void* owner_;
   SamplingParams sampling_;
   TokenHistory history_;

@@ -166,7 +166,9 @@ struct CloudMetrics {
   prometheus::Gauge& row_bytes;
   prometheus::Gauge& row_budget;
   prometheus::Counter& evictions;
+  prometheus::Counter& contexts_dropped;
   prometheus::Counter& rebuilds;
+  prometheus::Counter& rows_ahead;
   Labelled<prometheus::Counter> faults;  // by code
   prometheus::Counter& heartbeats_missed;
   prometheus::Counter& sent_bytes;

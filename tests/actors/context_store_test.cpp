@@ -13,12 +13,17 @@ using ::testing::ElementsAre;
 
 struct Heard {
   std::vector<DeepAsk> asks;
+  std::vector<DeepRows> ahead;
+  std::vector<ContextKey> dropped;
   std::vector<transport::Message> to_peer;
 };
 
 deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer, Heard* heard) {
-  return {[heard](const DeepAsk& work) { heard->asks.push_back(work); }, [](const DeepGenerate&) {},
-          [](const DeepContinue&) {}, [](const DropSession&) {},
+  return {[heard](const DeepAsk& work) { heard->asks.push_back(work); },
+          [heard](const DeepRows& work) { heard->ahead.push_back(work); },
+          [](const DeepGenerate&) {},
+          [](const RunStep&) {},
+          [heard](const DropSession& drop) { heard->dropped.push_back(drop.key); },
           [](const GetComputeLevel&) {
             return ComputeLevel{};
           }};
@@ -34,12 +39,16 @@ class ContextStoreActor : public tests::DeterministicSystem {
     setting.max_asks_under_way = 2;
     setting.acknowledge_bytes = 100;
     setting.context_ttl = setting.grace_time = std::chrono::hours(1);
+    setting.max_row_bytes = 400;
+    setting.max_row_bytes_per_identity = 300;
+    setting.max_contexts_per_identity = 3;
     setting.metrics = &cloud_metrics_;
     peer_ = system_.spawn(tests::listening_peer, &heard_.to_peer);
     compute_ = system_.spawn(compute_that_hears, &heard_);
     store_ = system_.spawn(context_store, setting, compute_);
-    caf::anon_send(store_, AttachClient{"edge", 1, "fp32", peer_});
-    run();
+    tell(AttachClient{"edge", 1, "fp32", peer_});
+    tell(AttachClient{"edge", 2, "fp32", peer_});
+    tell(AttachClient{"other", 1, "fp32", peer_});
   }
   void TearDown() override {
     for (const auto& actor :
@@ -55,16 +64,16 @@ class ContextStoreActor : public tests::DeterministicSystem {
     caf::anon_send(store_, std::move(message));
     run();
   }
-  void open(std::uint64_t context, std::vector<std::int32_t> prompt = {}) {
+  void open(std::uint64_t context, std::vector<std::int32_t> prompt = {}, ClientId client = 1) {
     transport::OpenContext open;
     open.context = context;
     open.prompt = std::move(prompt);
-    tell(StoreOpen{1, std::move(open)});
-    heard_.to_peer.clear();
+    tell(StoreOpen{client, std::move(open)});
   }
   /// Of one value each.
-  void add_rows(std::uint64_t context, std::uint64_t first, std::uint32_t count) {
-    tell(StoreRows{1,
+  void add_rows(std::uint64_t context, std::uint64_t first, std::uint32_t count,
+                ClientId client = 1) {
+    tell(StoreRows{client,
                    {context, 0, first, count,
                     std::make_shared<const std::vector<std::byte>>(std::size_t{4} * count)}});
   }
@@ -74,6 +83,27 @@ class ContextStoreActor : public tests::DeterministicSystem {
     ask.position = position;
     ask.emitted = std::move(emitted);
     tell(StoreAsk{1, std::move(ask)});
+  }
+
+  /// The only fault since the last look.
+  transport::Fault fault() {
+    std::vector<transport::Fault> faults;
+    for (const auto& message : heard_.to_peer) {
+      if (const auto* one = std::get_if<transport::Fault>(&message)) faults.push_back(*one);
+    }
+    heard_.to_peer.clear();
+    EXPECT_EQ(faults.size(), 1U);
+    return faults.empty() ? transport::Fault{} : faults.front();
+  }
+  StoreLevel level() {
+    StoreLevel level;
+    auto asking = system_.spawn([store = store_, &level](caf::event_based_actor* self) {
+      self->request(store, caf::infinite, GetStoreLevel{}).then([&](const StoreLevel& answer) {
+        level = answer;
+      });
+    });
+    run();
+    return level;
   }
 
   monitoring::CloudMetrics cloud_metrics_{
@@ -87,6 +117,7 @@ class ContextStoreActor : public tests::DeterministicSystem {
 TEST_F(ContextStoreActor, ConfirmsTheRowsOfAllContextsTogether) {
   open(1);
   open(2);
+  heard_.to_peer.clear();
   add_rows(1, 0, 20);
   EXPECT_TRUE(heard_.to_peer.empty());
   add_rows(2, 0, 5);
@@ -100,6 +131,7 @@ TEST_F(ContextStoreActor, ConfirmsTheRowsOfAllContextsTogether) {
 
 TEST_F(ContextStoreActor, KeepsTheHistoryOfAnAskThatIsOneTooMany) {
   open(1, {5, 6, 7});
+  heard_.to_peer.clear();
   add_rows(1, 0, 3);
   ask(3, {});
   add_rows(1, 3, 1);
@@ -111,13 +143,124 @@ TEST_F(ContextStoreActor, KeepsTheHistoryOfAnAskThatIsOneTooMany) {
   ASSERT_NE(fault, nullptr);
   EXPECT_EQ(fault->code, transport::FaultCode::overloaded);
 
-  tell(AskDone{{1, 1}, 0, false});
+  tell(AskDone{{1, 1}});
   add_rows(1, 5, 1);
   ask(6, {12});
   ASSERT_EQ(heard_.asks.size(), 3U);
   EXPECT_THAT(heard_.asks[0].prompt_history, ElementsAre(5, 6, 7));
   EXPECT_THAT(heard_.asks[1].output_history, ElementsAre(10));
   EXPECT_THAT(heard_.asks[2].output_history, ElementsAre(11, 12));
+}
+
+TEST_F(ContextStoreActor, HandsRowsOverAheadOnlyToAContextThatHasAsked) {
+  open(1);
+  add_rows(1, 0, 3);
+  EXPECT_TRUE(heard_.ahead.empty());
+  ask(3, {});
+  add_rows(1, 3, 2);
+  ASSERT_EQ(heard_.ahead.size(), 1U);
+  EXPECT_EQ(heard_.ahead[0].first_row, 3);
+  EXPECT_EQ(heard_.ahead[0].rows.count, 2);
+  ask(5, {});
+  EXPECT_EQ(heard_.asks[1].first_row, 5);
+  EXPECT_TRUE(heard_.asks[1].rows.empty()) << "handed over twice";
+}
+
+TEST_F(ContextStoreActor, HandsEverythingOverAgainAfterTheCacheWasGivenUp) {
+  open(1, {5, 6, 7});
+  add_rows(1, 0, 3);
+  ask(3, {});
+  tell(AskDone{{1, 1}});
+  add_rows(1, 3, 1);
+  tell(SessionEvicted{{1, 1}, 0});
+  add_rows(1, 4, 1);
+  ask(5, {10, 11});
+  tell(AskDone{{1, 1}});
+  add_rows(1, 5, 1);
+  tell(SessionEvicted{{1, 1}, 0});
+  ask(6, {12});
+  const auto& again = heard_.asks.back();
+  EXPECT_EQ(again.first_row, 0);
+  EXPECT_TRUE(again.rebuilds);
+  std::int64_t rows = 0;
+  for (const auto& chunk : again.rows) rows += chunk.count;
+  EXPECT_EQ(rows, 6);
+  EXPECT_THAT(again.prompt_history, ElementsAre(5, 6, 7));
+  EXPECT_THAT(again.output_history, ElementsAre(10, 11, 12));
+}
+
+TEST_F(ContextStoreActor, AsksAgainWithAllRowsWhereAnAskCrossedAnEviction) {
+  open(1);
+  add_rows(1, 0, 3);
+  ask(3, {});
+  tell(AskDone{{1, 1}});
+  add_rows(1, 3, 1);
+  ask(4, {});
+  const auto arrived = scheduler_.clock().now() - std::chrono::milliseconds(5);
+  tell(SessionEvicted{{1, 1}, 0});
+  tell(AskReturned{{1, 1}, 0, 4, arrived, std::chrono::milliseconds(20)});
+  ASSERT_EQ(heard_.asks.size(), 3U);
+  EXPECT_EQ(heard_.asks[2].first_row, 0);
+  EXPECT_EQ(heard_.asks[2].position, 4);
+  EXPECT_EQ(heard_.asks[2].arrived, arrived) << "its deadline began then";
+  EXPECT_EQ(heard_.asks[2].remaining, std::chrono::milliseconds(20));
+}
+
+TEST_F(ContextStoreActor, ForgetsAnAskThatItsEdgeHasGoneOnWithout) {
+  open(1);
+  add_rows(1, 0, 3);
+  ask(3, {});
+  add_rows(1, 3, 1);
+  const auto now = scheduler_.clock().now();
+  tell(AskReturned{{1, 1}, 0, 3, now, std::chrono::milliseconds(0)});
+  EXPECT_EQ(heard_.asks.size(), 1U);
+  ask(4, {});
+  EXPECT_EQ(heard_.asks.size(), 2U) << "the ask before still counts as under way";
+}
+
+TEST_F(ContextStoreActor, DropsTheLongestUnusedContextWhereRowsFillTheMemory) {
+  open(1);
+  add_rows(1, 0, 30);
+  advance(std::chrono::milliseconds(1));
+  open(2);
+  add_rows(2, 0, 40);
+  advance(std::chrono::milliseconds(1));
+  open(3, {}, 3);
+  heard_.to_peer.clear();
+  add_rows(3, 0, 60, 3);  // 520 of 400 bytes
+  const auto told = fault();
+  EXPECT_EQ(told.code, transport::FaultCode::limit);
+  EXPECT_EQ(told.context, 1U);
+  EXPECT_THAT(heard_.dropped, ElementsAre(ContextKey{1, 1}));
+  EXPECT_EQ(level().row_bytes, 400U);
+  EXPECT_EQ(cloud_metrics_.contexts_dropped.Value(), 1.0);
+}
+
+TEST_F(ContextStoreActor, HoldsTheEdgesOfOneCertificateToTheirQuotaTogether) {
+  open(1, {}, 1);
+  add_rows(1, 0, 50, 1);
+  advance(std::chrono::milliseconds(1));
+  open(1, {}, 2);
+  heard_.to_peer.clear();
+  add_rows(1, 0, 30, 2);  // 320 of 300 bytes
+  EXPECT_EQ(fault().code, transport::FaultCode::limit);
+  EXPECT_THAT(heard_.dropped, ElementsAre(ContextKey{1, 1}));
+  open(2, {}, 1);
+  open(3, {}, 1);
+  heard_.to_peer.clear();
+  open(2, {}, 2);
+  EXPECT_EQ(fault().code, transport::FaultCode::limit) << "a fourth context";
+  open(1, {}, 3);
+  EXPECT_EQ(level().contexts, 4U) << "another certificate has its own quota";
+}
+
+TEST_F(ContextStoreActor, DropsAContextThatAloneExceedsTheMemory) {
+  open(1, {}, 3);
+  heard_.to_peer.clear();
+  add_rows(1, 0, 100, 3);  // 400 bytes, of a quota of 300
+  EXPECT_EQ(fault().code, transport::FaultCode::limit);
+  EXPECT_EQ(level().contexts, 0U);
+  EXPECT_EQ(level().row_bytes, 0U);
 }
 
 }  // namespace

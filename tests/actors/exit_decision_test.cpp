@@ -30,6 +30,7 @@ shallow_compute_actor::behavior_type shallow_compute_that_hears(shallow_compute_
                                                                 Heard* heard) {
   return {[](const BeginSession&) {}, [](const Advance&) {},
           [heard](const Deepen& deepen) { heard->deepen.push_back(deepen); },
+          [](const RunShallowStep&) {},
           [](const EndShallow&) {
             return ShallowEnded{};
           }};

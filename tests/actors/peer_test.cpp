@@ -27,7 +27,7 @@ caf::behavior connection_that_hears(caf::event_based_actor*, Sent* sent) {
 class PeerActor : public tests::DeterministicSystem {
  protected:
   void SetUp() override {
-    store_ = system_.spawn(tests::listening_store, &done_);
+    store_ = system_.spawn(tests::listening_store, &to_store_);
     connection_ = system_.spawn(connection_that_hears, &sent_);
     PeerSetting setting;
     setting.offer.hidden_size = 16;
@@ -53,7 +53,7 @@ class PeerActor : public tests::DeterministicSystem {
 
   monitoring::CloudMetrics cloud_metrics_{
       edge_registry_, {{"0", "fake", "", "1,2", "fp32"}, transport::fault_code_names()}};
-  std::vector<AskDone> done_;
+  tests::HeardByStore to_store_;
   Sent sent_;
   context_store_actor store_;
   caf::actor connection_;

@@ -31,6 +31,7 @@ class ScriptedEngine final : public Engine {
   Result<std::unique_ptr<Session>> open(const SamplingParams&) override {
     return fail(ErrorCode::unsupported, "scripted");
   }
+  std::int64_t kv_bytes_at(std::int64_t) const override { return 0; }
   std::vector<Result<StepResult>> run(std::span<const Step>) override { return {}; }
   Result<std::vector<std::vector<HeadScore>>> score(std::span<const TokenId>,
                                                     std::span<const TokenId>) override {

@@ -67,6 +67,11 @@ inline std::vector<float> fake_logits(std::uint64_t prefix, const model::StageHe
   return logits;
 }
 
+inline std::int64_t fake_kv_position_bytes(const model::ModelConfig& config,
+                                           const model::Stage& stage) {
+  return (stage.layers.end - stage.layers.begin) * 2 * config.num_kv_heads * config.head_dim * 4;
+}
+
 class FakeSession final : public model::Session {
  public:
   FakeSession(const void* owner, const FakeModel& fake, std::vector<model::Stage> stages,
@@ -90,8 +95,7 @@ class FakeSession final : public model::Session {
   std::int64_t kv_bytes() const override {
     std::int64_t total = 0;
     for (std::size_t s = 0; s < lengths_.size(); ++s) {
-      const auto layers = stages_[s].layers.end - stages_[s].layers.begin;
-      total += lengths_[s] * layers * 2 * fake_.config.num_kv_heads * fake_.config.head_dim * 4;
+      total += lengths_[s] * fake_kv_position_bytes(fake_.config, stages_[s]);
     }
     return total;
   }
@@ -135,6 +139,14 @@ class FakeEngine final : public model::Engine {
       return tl::unexpected(valid.error());
     }
     return std::make_unique<FakeSession>(this, fake_, stages_, sampling);
+  }
+
+  std::int64_t kv_bytes_at(std::int64_t positions) const override {
+    std::int64_t total = 0;
+    for (const auto& stage : stages_) {
+      total += positions * fake_kv_position_bytes(fake_.config, stage);
+    }
+    return total;
   }
 
   std::vector<model::Result<model::StepResult>> run(std::span<const model::Step> batch) override {
@@ -291,6 +303,9 @@ class FakeEngine final : public model::Engine {
       result.rows = *std::move(rows);
     }
     if (part_ != model::Part::cloud && !added->empty()) catch_up(next, 0);
+    if (step.catch_up) {
+      for (std::size_t s = 0; s < stages_.size(); ++s) catch_up(next, s);
+    }
     if (!step.read.empty()) {
       if (next.ids_.empty()) {
         return refuse(model::ErrorCode::out_of_range, "a head read before the first position");

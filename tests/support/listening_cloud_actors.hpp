@@ -21,8 +21,15 @@ inline actors::peer_actor::behavior_type listening_peer(actors::peer_actor::poin
 }
 
 /// Every client that attaches is number 7.
+struct HeardByStore {
+  std::vector<actors::AskDone> done;
+  std::vector<actors::AskReturned> returned;
+  std::vector<actors::SessionEvicted> evicted;
+  std::vector<actors::SessionLost> lost;
+};
+
 inline actors::context_store_actor::behavior_type listening_store(
-    actors::context_store_actor::pointer, std::vector<actors::AskDone>* heard) {
+    actors::context_store_actor::pointer, HeardByStore* heard) {
   return {[](const actors::AttachClient&) { return actors::ClientAttached{7}; },
           [](const actors::DetachClient&) {},
           [](const actors::StoreOpen&) {},
@@ -30,7 +37,10 @@ inline actors::context_store_actor::behavior_type listening_store(
           [](const actors::StoreAsk&) {},
           [](const actors::StoreClose&) {},
           [](const actors::StoreGenerate&) {},
-          [heard](const actors::AskDone& done) { heard->push_back(done); },
+          [heard](const actors::AskDone& done) { heard->done.push_back(done); },
+          [heard](const actors::AskReturned& returned) { heard->returned.push_back(returned); },
+          [heard](const actors::SessionEvicted& evicted) { heard->evicted.push_back(evicted); },
+          [heard](const actors::SessionLost& lost) { heard->lost.push_back(lost); },
           [](const actors::GenerateEnded&) {},
           [](const actors::Sweep&) {},
           [](const actors::DismissClients&) {},

@@ -155,7 +155,8 @@ class MemoryWorld {
     const auto& state = state_of<actors::CloudSupervisorState>(cloud_->supervisor);
     cloud_->store = state.store;
     cloud_->compute = state.compute;
-    time_.make_slow(cloud_->compute, options_.cloud_pass);
+    // An ask and the step that it takes part in are a message each.
+    time_.make_slow(cloud_->compute, options_.cloud_pass / 2);
   }
   /// All its actors end at once and say nothing. Its connections are reset, unless the whole
   /// machine is gone: then they stay, and nobody answers.
@@ -238,7 +239,7 @@ class MemoryWorld {
     setting.metrics = &edge_metrics_;
     edge_ = system_.spawn(actors::edge_supervisor, std::move(setting));
     time_.serve(edge_);
-    time_.make_slow(edge().shallow, options_.edge_pass);
+    time_.make_slow(edge().shallow, options_.edge_pass / 2);
   }
 
   actors::CloudSetting cloud_setting(Cloud& cloud) {
