@@ -6,13 +6,14 @@ namespace cecollm::actors {
 namespace {
 
 /// What the exit decision said, to whom.
-struct Heard {
+struct HeardDecisions {
   std::vector<ExitTaken> taken;
   std::vector<NoExitSure> not_sure;
   std::vector<Deepen> deepen;
 };
 
-generation_actor::behavior_type generation_that_hears(generation_actor::pointer, Heard* heard) {
+generation_actor::behavior_type generation_that_hears(generation_actor::pointer,
+                                                      HeardDecisions* heard) {
   return {[heard](const ExitTaken& taken) { heard->taken.push_back(taken); },
           [heard](const NoExitSure& reading) { heard->not_sure.push_back(reading); },
           [](const CloudAnswered&) {},
@@ -27,7 +28,7 @@ generation_actor::behavior_type generation_that_hears(generation_actor::pointer,
 }
 
 shallow_compute_actor::behavior_type shallow_compute_that_hears(shallow_compute_actor::pointer,
-                                                                Heard* heard) {
+                                                                HeardDecisions* heard) {
   return {[](const BeginSession&) {}, [](const Advance&) {},
           [heard](const Deepen& deepen) { heard->deepen.push_back(deepen); },
           [](const RunShallowStep&) {},
@@ -54,7 +55,7 @@ class ExitDecisionActor : public tests::DeterministicSystem {
     run();
   }
 
-  Heard heard_;
+  HeardDecisions heard_;
   exit_decision_actor decisions_;
   generation_actor generation_;
   shallow_compute_actor shallow_;

@@ -5,20 +5,20 @@
 namespace cecollm::actors {
 namespace {
 
-constexpr std::size_t row_bytes = 4;
+constexpr std::size_t logged_row_bytes = 4;
 
 std::vector<std::byte> rows(std::uint8_t first, std::size_t count) {
   std::vector<std::byte> bytes;
   for (std::size_t row = 0; row < count; ++row) {
-    bytes.insert(bytes.end(), row_bytes, static_cast<std::byte>(first + row));
+    bytes.insert(bytes.end(), logged_row_bytes, static_cast<std::byte>(first + row));
   }
   return bytes;
 }
 
 TEST(UploadLog, SendsRowsOnceAndInOrder) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 3));
-  const auto first = log.next_batch(2 * row_bytes);
+  const auto first = log.next_batch(2 * logged_row_bytes);
   ASSERT_TRUE(first);
   EXPECT_EQ(first->first_sequence, 0U);
   EXPECT_EQ(first->count, 2U);
@@ -33,25 +33,25 @@ TEST(UploadLog, SendsRowsOnceAndInOrder) {
 }
 
 TEST(UploadLog, SendsOneRowEvenWhereTheBoundIsSmaller) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 2));
   EXPECT_EQ(log.next_batch(1)->count, 1U);
 }
 
 TEST(UploadLog, CountsBytesUntilTheyAreConfirmed) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 4));
-  (void)log.next_batch(3 * row_bytes);
-  EXPECT_EQ(log.in_flight_bytes(), 3 * row_bytes);
-  EXPECT_EQ(log.acknowledge(2), 2 * row_bytes);
-  EXPECT_EQ(log.in_flight_bytes(), row_bytes);
+  (void)log.next_batch(3 * logged_row_bytes);
+  EXPECT_EQ(log.in_flight_bytes(), 3 * logged_row_bytes);
+  EXPECT_EQ(log.acknowledge(2), 2 * logged_row_bytes);
+  EXPECT_EQ(log.in_flight_bytes(), logged_row_bytes);
   EXPECT_EQ(log.acknowledge(2), 0U) << "a repeated confirmation confirms nothing new";
-  EXPECT_EQ(log.acknowledge(99), row_bytes) << "rows that were not sent cannot be confirmed";
+  EXPECT_EQ(log.acknowledge(99), logged_row_bytes) << "rows that were not sent cannot be confirmed";
   EXPECT_EQ(log.in_flight_bytes(), 0U);
 }
 
 TEST(UploadLog, ResendsWhatTheCloudHasLost) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 5));
   (void)log.next_batch(100);
   ASSERT_TRUE(log.resume_from(2));
@@ -64,7 +64,7 @@ TEST(UploadLog, ResendsWhatTheCloudHasLost) {
 }
 
 TEST(UploadLog, SkipsWhatTheCloudHasKept) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 3));
   ASSERT_TRUE(log.resume_from(3));
   EXPECT_FALSE(log.next_batch(100));
@@ -72,7 +72,7 @@ TEST(UploadLog, SkipsWhatTheCloudHasKept) {
 }
 
 TEST(UploadLog, RefusesToResumeBeyondItsRows) {
-  UploadLog log(row_bytes);
+  UploadLog log(logged_row_bytes);
   log.append(rows(0, 3));
   EXPECT_FALSE(log.resume_from(4));
   EXPECT_EQ(log.unsent(), 3U);

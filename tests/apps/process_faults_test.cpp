@@ -16,7 +16,7 @@ namespace {
 
 using policy::Source;
 
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::seconds fault_patience{60};
 constexpr float threshold = 0.95F;
 constexpr int tokens_per_generation = 150;
 
@@ -72,7 +72,7 @@ class ProcessFaults : public ::testing::TestWithParam<Suffering> {
   }
 
   bool await_collaboration() {
-    const auto give_up = std::chrono::steady_clock::now() + patience;
+    const auto give_up = std::chrono::steady_clock::now() + fault_patience;
     while (std::chrono::steady_clock::now() < give_up) {
       const auto link = node_->link_report();
       if (link.connected && link.state == policy::SupervisorState::collaborative) return true;

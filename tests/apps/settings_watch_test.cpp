@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 
 constexpr auto config = "[model]\ndirectory = \"m\"\n[generation]\nthresholds = [0.5]\n";
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::seconds reload_patience{60};
 
 /// What the watch applied; refuses thresholds above one.
 class Applied {
@@ -32,7 +32,7 @@ class Applied {
   /// Waits until something was applied for the `count`-th time.
   std::vector<float> wait(int count) {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, patience, [&] { return count_ >= count; }));
+    EXPECT_TRUE(changed_.wait_for(lock, reload_patience, [&] { return count_ >= count; }));
     return thresholds_;
   }
 

@@ -11,7 +11,7 @@ using tests::fails_with;
 using tests::FakeEngine;
 using tests::succeeded;
 
-const std::vector<TokenId> prompt{1, 5, 9, 20};
+const std::vector<TokenId> start{1, 5, 9, 20};
 
 std::unique_ptr<Session> open(Engine& engine, const SamplingParams& sampling = {}) {
   auto session = engine.open(sampling);
@@ -36,7 +36,7 @@ TEST(FakeEngine, EdgeAndCloudTogetherSayWhatTheWholeSays) {
   const auto whole_session = open(whole);
   const auto edge_session = open(edge);
   const auto cloud_session = open(cloud);
-  std::vector<TokenId> next = prompt;
+  std::vector<TokenId> next = start;
   for (int i = 0; i < 40; ++i) {
     const auto all = run(whole, *whole_session, next, {0, 1, 2});
     const auto exits = run(edge, *edge_session, next, {0, 1});
@@ -55,7 +55,7 @@ TEST(FakeEngine, EdgeAndCloudTogetherSayWhatTheWholeSays) {
 TEST(FakeEngine, LaterStagesWaitUntilTheyAreRead) {
   FakeEngine edge(tests::fake_model(), Part::edge);
   const auto session = open(edge);
-  ASSERT_TRUE(succeeded(run(edge, *session, prompt, {0})));
+  ASSERT_TRUE(succeeded(run(edge, *session, start, {0})));
   EXPECT_EQ(session->stage_length(0), 4);
   EXPECT_EQ(session->stage_length(1), 0);
   EXPECT_GT(session->pending_bytes(), 0);
@@ -67,7 +67,7 @@ TEST(FakeEngine, LaterStagesWaitUntilTheyAreRead) {
 TEST(FakeEngine, TruncatedTextRedoneGivesTheSameReading) {
   FakeEngine whole(tests::fake_model(), Part::whole);
   const auto session = open(whole);
-  const auto first = run(whole, *session, prompt, {2});
+  const auto first = run(whole, *session, start, {2});
   ASSERT_TRUE(succeeded(first));
   session->truncate(2);
   EXPECT_TRUE(fails_with(run(whole, *session, {}, {2}), ErrorCode::out_of_range, {}));
@@ -86,7 +86,7 @@ TEST(FakeEngine, RefusesWhatTheContractForbidsAndKeepsTheSession) {
                          ErrorCode::out_of_range, {"64"}));
   EXPECT_TRUE(fails_with(run(edge, *session, std::vector<TokenId>(7, 1), {0}),
                          ErrorCode::out_of_range, {"positions"}));
-  EXPECT_TRUE(fails_with(run(edge, *session, prompt, {2}), ErrorCode::out_of_range, {}));
+  EXPECT_TRUE(fails_with(run(edge, *session, start, {2}), ErrorCode::out_of_range, {}));
   EXPECT_TRUE(fails_with(run(edge, *session, Rows{}, {0}), ErrorCode::mismatch, {}));
   EXPECT_TRUE(fails_with(run(edge, *session, {}, {0}), ErrorCode::out_of_range, {}));
   EXPECT_TRUE(fails_with(run(cloud, *session, {}, {}), ErrorCode::mismatch, {}));
@@ -96,11 +96,11 @@ TEST(FakeEngine, RefusesWhatTheContractForbidsAndKeepsTheSession) {
   edge.inject = [](const Step&) {
     return Error{ErrorCode::non_finite, "injected"};
   };
-  EXPECT_TRUE(fails_with(run(edge, *session, prompt, {0}), ErrorCode::non_finite, {"injected"}));
+  EXPECT_TRUE(fails_with(run(edge, *session, start, {0}), ErrorCode::non_finite, {"injected"}));
   EXPECT_EQ(session->length(), 0);
   EXPECT_EQ(session->kv_bytes(), 0);
   edge.inject = nullptr;
-  EXPECT_TRUE(succeeded(run(edge, *session, prompt, {0})));
+  EXPECT_TRUE(succeeded(run(edge, *session, start, {0})));
 }
 
 TEST(FakeEngine, SamplingDrawsTheSameTokensWithTheSameSeed) {
@@ -111,7 +111,7 @@ TEST(FakeEngine, SamplingDrawsTheSameTokensWithTheSameSeed) {
     sampling.seed = seed;
     const auto session = open(whole, sampling);
     std::vector<TokenId> tokens;
-    std::vector<TokenId> next = prompt;
+    std::vector<TokenId> next = start;
     for (int i = 0; i < 20; ++i) {
       const auto result = run(whole, *session, next, {2});
       EXPECT_TRUE(succeeded(result));

@@ -15,7 +15,7 @@ using Ids = std::vector<TokenId>;
 json special(const char* name) {
   return {{"SpecialToken", {{"id", name}, {"type_id", 0}}}};
 }
-const json sequence = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+const json sequence_piece = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
 
 json with_template(const json& single, const json& ids) {
   json document = tests::small_tokenizer("byte_level");
@@ -27,7 +27,7 @@ json with_template(const json& single, const json& ids) {
 
 TEST(Template, PutsSpecialTokensAroundTheText) {
   const auto tokenizer = tests::valid_tokenizer(
-      tests::load_tokenizer(with_template({special("t"), sequence, special("t")}, {0, 3})));
+      tests::load_tokenizer(with_template({special("t"), sequence_piece, special("t")}, {0, 3})));
   const Ids plain = tokenizer.encode("a b", false);
   Ids expected = {0, 3};
   expected.insert(expected.end(), plain.begin(), plain.end());
@@ -44,8 +44,9 @@ TEST(Template, NamesWhatIsWrongWithIt) {
   };
   const auto malformed = ErrorCode::malformed;
   const auto unsupported = ErrorCode::unsupported;
-  EXPECT_TRUE(refused(with_template({special("u"), sequence}, {0}), malformed, R"(names "u")"));
-  EXPECT_TRUE(refused(with_template({sequence, special("t")}, {99999}), malformed,
+  EXPECT_TRUE(
+      refused(with_template({special("u"), sequence_piece}, {0}), malformed, R"(names "u")"));
+  EXPECT_TRUE(refused(with_template({sequence_piece, special("t")}, {99999}), malformed,
                       "ids[0] is not the id of any token"));
   EXPECT_TRUE(refused(with_template(json::array({{{"Sequence", {{"id", "B"}}}}}), {0}), malformed,
                       "should be A"));
@@ -53,7 +54,7 @@ TEST(Template, NamesWhatIsWrongWithIt) {
   EXPECT_TRUE(
       refused(with_template(json::array({special("t")}), 7), malformed, "ids should be an array"));
   EXPECT_TRUE(refused(with_template("$A", {0}), malformed, "single should be an array"));
-  json document = with_template(json::array({sequence}), {0});
+  json document = with_template(json::array({sequence_piece}), {0});
   const json once = document["post_processor"];
   document["post_processor"] = {{"type", "Sequence"}, {"processors", {once, once}}};
   EXPECT_TRUE(refused(document, unsupported, "processors[1] is a second template"));

@@ -22,9 +22,9 @@ using ::testing::HasSubstr;
 using tests::shared_frame;
 using TimePoint = Session::TimePoint;
 
-struct Side {
-  Side(std::unique_ptr<SecureStream> stream, const ConnectionLimits& limits, TimePoint now,
-       std::unique_ptr<LinkEmulator> link)
+struct LinkedSide {
+  LinkedSide(std::unique_ptr<SecureStream> stream, const ConnectionLimits& limits, TimePoint now,
+             std::unique_ptr<LinkEmulator> link)
       : session(Session(std::move(stream), limits, "the peer", now, now + limits.connect_timeout),
                 std::move(link)) {}
   LinkedSession session;
@@ -54,7 +54,7 @@ class LinkedSessions : public ::testing::Test {
     cloud->session.start(now);
     settle();
   }
-  void note(Side& side) {
+  void note(LinkedSide& side) {
     for (auto& event : side.session.take_events()) {
       if (std::holds_alternative<SessionUp>(event)) {
         side.up = true;
@@ -65,7 +65,7 @@ class LinkedSessions : public ::testing::Test {
       }
     }
   }
-  bool carry(Side& from, Side& to) {
+  bool carry(LinkedSide& from, LinkedSide& to) {
     const auto bytes = from.session.take_output(now);
     from.written += bytes.size();
     if (!bytes.empty()) {
@@ -111,8 +111,8 @@ class LinkedSessions : public ::testing::Test {
   ConnectionLimits limits;
   TimePoint now{1000s};
   std::shared_ptr<EmulatedLink> link;
-  std::optional<Side> edge;
-  std::optional<Side> cloud;
+  std::optional<LinkedSide> edge;
+  std::optional<LinkedSide> cloud;
 };
 
 TEST_F(LinkedSessions, ShakeHandsInOneRoundTripAndAHalf) {

@@ -26,7 +26,7 @@ std::shared_ptr<const TlsContext> load(TlsRole role, const Credentials& files) {
 }
 
 /// One side: its stream, what it has read, and how it ended.
-struct Side {
+struct TlsSide {
   std::unique_ptr<SecureStream> stream;
   std::string heard;
   std::optional<Error> error;
@@ -48,7 +48,7 @@ struct Side {
 };
 
 /// Moves wire bytes, `step` at a time, until neither side has any.
-void exchange(Side& a, Side& b, std::size_t step = SIZE_MAX) {
+void exchange(TlsSide& a, TlsSide& b, std::size_t step = SIZE_MAX) {
   bool moved = true;
   while (moved) {
     moved = false;
@@ -100,8 +100,8 @@ class TlsStreams : public ::testing::Test {
   Leaf cloud{
       "cloud", {"DNS:localhost", "DNS:*.cloud.example", "IP:127.0.0.1", "IP:::1"}, "serverAuth"};
   Leaf edge{"edge", {}, "clientAuth"};
-  Side server;
-  Side client;
+  TlsSide server;
+  TlsSide client;
 };
 
 TEST_F(TlsStreams, CarryBytesOnceBothSidesAreKnown) {
@@ -254,8 +254,8 @@ TEST_F(TlsStreams, RefuseWireBytesThatWereChanged) {
 }
 
 TEST(PlainStream, PassesBytesOn) {
-  Side a{make_plain_stream(), {}, {}};
-  Side b{make_plain_stream(), {}, {}};
+  TlsSide a{make_plain_stream(), {}, {}};
+  TlsSide b{make_plain_stream(), {}, {}};
   EXPECT_EQ(a.stream->peer_identity(), "");
   a.start();
   b.start();
