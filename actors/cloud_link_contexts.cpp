@@ -41,6 +41,12 @@ void start_generate(Self self, GenerationId generation, Upload& upload) {
   send_paid(self, generation, upload, *upload.generate);
 }
 
+/// The ask that the fault answers was given up, and another one may be waited for. Faults of older
+/// clouds do not say which ask they answer.
+bool answers_a_past_ask(const Upload& upload, const transport::Fault& fault) {
+  return fault.position && (!upload.ask || !std::cmp_equal(upload.ask->position, *fault.position));
+}
+
 Upload& add_upload(CloudLinkState& state, GenerationId generation) {
   return state.uploads
       .try_emplace(generation, Upload(state.setting.row_bytes, state.setting.budget.per_request))
@@ -256,6 +262,7 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
       return;  // the epoch that it names is not ours any more
     case Code::overloaded:
     case Code::late:
+      if (answers_a_past_ask(*upload, fault)) return;
       if (upload->generate) upload->phase = Phase::broken;
       fail_ask(self, *upload, fault.message, false);
       return;

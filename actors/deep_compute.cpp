@@ -36,12 +36,13 @@ FaultCode fault_code_of(model::ErrorCode code) {
 }
 
 void answer_fault(Self self, const peer_actor& peer, ContextKey key, std::uint32_t epoch,
-                  FaultCode code, std::string message) {
+                  FaultCode code, std::string message, std::optional<std::int64_t> position = {}) {
   transport::Fault fault;
   fault.code = code;
   fault.message = std::move(message);
   fault.context = key.context;
   fault.epoch = epoch;
+  fault.position = position;
   self->send(peer, ToPeer{std::move(fault)});
 }
 
@@ -119,7 +120,7 @@ void answer(Self self, const DeepAsk& work) {
   if (work.remaining.count() > 0 && queued > work.remaining) {
     metrics.asks[monitoring::CloudAskOutcome::late].Increment();
     answer_fault(self, work.peer, work.key, work.epoch, FaultCode::late,
-                 "the ask's deadline had passed before its turn came");
+                 "the ask's deadline had passed before its turn came", work.position);
     self->send(store_of(self), AskDone{work.key, work.epoch, false});
     return;
   }
