@@ -2,6 +2,8 @@
 
 #include "actors/cloud_link.hpp"
 
+#include <array>
+
 #include <gmock/gmock.h>
 
 #include "tests/support/deterministic_system.hpp"
@@ -12,7 +14,6 @@ namespace cecollm::actors {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 struct Heard {
@@ -48,21 +49,29 @@ generation_actor::behavior_type generation_that_hears(generation_actor::pointer,
 class CloudLink : public tests::DeterministicSystem {
  protected:
   static constexpr GenerationId generation = 1;
+  static constexpr std::chrono::seconds failback_after{60};
 
   void SetUp() override {
     connection_ = system_.spawn(connection_that_hears, &heard_);
     generation_ = system_.spawn(generation_that_hears, &heard_);
     auto setting = tests::link_setting_for(model_, 1);
-    setting.dials.push_back([](const caf::actor&) {});
+    for (auto& owner : dialed_for_) {
+      setting.dials.push_back([&owner](const caf::actor& dialing) { owner = dialing; });
+    }
+    setting.reconnect.failback_after = failback_after;
     setting.metrics = &edge_metrics_;
     link_ = system_.spawn(cloud_link, std::move(setting));
+    connect();
+    heard_.on_the_wire.clear();
+  }
+  void connect() {
     tell(transport::ConnectionUp{connection_, "cloud", "memory"});
     transport::Welcome welcome;
     welcome.cloud_only = true;
     says(welcome);
-    heard_.on_the_wire.clear();
   }
   void TearDown() override {
+    dialed_for_ = {};
     tell(Shutdown{});
     tell(transport::ConnectionDown{});
     for (const auto& actor : {connection_, caf::actor_cast<caf::actor>(generation_)}) {
@@ -99,6 +108,14 @@ class CloudLink : public tests::DeterministicSystem {
         static_cast<std::size_t>(count) * model_.codec->row_bytes(model_.config.hidden_size));
     tell(UploadRows{generation, first, rows});
   }
+  void open_stream() {
+    GenerateOnCloud request;
+    request.generation = generation;
+    request.prompt = {5, 6, 7};
+    request.max_tokens = 10;
+    request.reply_to = generation_;
+    tell(request);
+  }
   void ask(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}}); }
   /// One that the cloud has, and its generation no longer waits for.
   void ask_and_give_up(std::int64_t position) {
@@ -109,6 +126,7 @@ class CloudLink : public tests::DeterministicSystem {
 
   tests::FakeModel model_ = tests::fake_model();
   Heard heard_;
+  std::array<caf::actor, 2> dialed_for_;  // each cloud: who wanted it last
   caf::actor connection_;
   generation_actor generation_;
   cloud_link_actor link_;
@@ -146,6 +164,45 @@ TEST_F(CloudLink, FailsTheAskWhereAnOlderCloudDoesNotSayWhichOneItsFaultAnswers)
   ask(3);
   says_late({});
   EXPECT_THAT(heard_.failures, SizeIs(1));
+}
+
+TEST_F(CloudLink, EndsAStreamOnTheCloudThatItsGenerationGaveUp) {
+  open_stream();
+  heard_.on_the_wire.clear();
+  tell(AbandonAsk{generation, 3});
+  ASSERT_THAT(heard_.on_the_wire, SizeIs(1));
+  const auto* closed = std::get_if<transport::CloseContext>(&heard_.on_the_wire[0]);
+  ASSERT_NE(closed, nullptr);
+  EXPECT_EQ(closed->context, generation);
+  caf::anon_send(link_, CloseUpload{generation, true});
+  run();
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(1)) << "closed twice";
+}
+
+TEST_F(CloudLink, LetsNoStreamWaitForAConnectionWhereTheEdgeGoesAlone) {
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  advance(1s);  // dialing again
+  open_stream();
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+  tell(HoldRows{true});
+  EXPECT_THAT(heard_.failures, SizeIs(1));
+}
+
+TEST_F(CloudLink, LooksForABetterCloudUnderAnotherInstance) {
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  ASSERT_TRUE(dialed_for_[1]);
+  connect();
+  advance(failback_after + 1s);
+  ASSERT_NE(dialed_for_[0], caf::actor_cast<caf::actor>(link_)) << "no scout";
+  heard_.on_the_wire.clear();
+  caf::anon_send(dialed_for_[0], transport::ConnectionUp{connection_, "cloud", "memory"});
+  run();
+  ASSERT_THAT(heard_.on_the_wire, SizeIs(1));
+  const auto* hello = std::get_if<transport::Hello>(&heard_.on_the_wire[0]);
+  ASSERT_NE(hello, nullptr);
+  EXPECT_NE(hello->instance, 1U) << "the cloud would take it for the edge's own connection";
+  caf::anon_send(dialed_for_[0], transport::ConnectionDown{});
+  run();
 }
 
 }  // namespace
