@@ -80,8 +80,11 @@ void look_for_better(Self self) {
     return;
   }
   state.scouting = true;
-  self->spawn(cloud_scout,
-              CloudScoutSetting{*better, state.setting.dials[*better], state.setting.hello, self});
+  // We may come to the same cloud by ourselves meanwhile: a scout of our instance that greets it
+  // later would take our contexts over, and end them with its goodbye.
+  auto hello = state.setting.hello;
+  hello.instance = ~hello.instance;
+  self->spawn(cloud_scout, CloudScoutSetting{*better, state.setting.dials[*better], hello, self});
 }
 
 void scout_came_back(Self self, const ScoutReport& report) {

@@ -41,6 +41,20 @@ void start_generate(Self self, GenerationId generation, Upload& upload) {
   send_paid(self, generation, upload, *upload.generate);
 }
 
+/// The ask that the fault answers was given up, and another one may be waited for. Faults of older
+/// clouds do not say which ask they answer.
+bool answers_a_past_ask(const Upload& upload, const transport::Fault& fault) {
+  return fault.position && (!upload.ask || !std::cmp_equal(upload.ask->position, *fault.position));
+}
+
+/// Its generation goes on alone: what nobody reads is not worth computing, nor sending.
+void end_stream(Self self, GenerationId generation, Upload& upload) {
+  if (ready(self) && upload.phase == Phase::open) {
+    send(self, transport::CloseContext{generation, upload.epoch}, &upload);
+  }
+  upload.phase = Phase::broken;
+}
+
 Upload& add_upload(CloudLinkState& state, GenerationId generation) {
   return state.uploads
       .try_emplace(generation, Upload(state.setting.row_bytes, state.setting.budget.per_request))
@@ -131,7 +145,12 @@ void abandon(Self self, const AbandonAsk& late) {
   auto* upload = find(self, late.generation);
   self->state.gate.on_expired();
   if (self->state.probe) self->send(self->state.probe, AskExpired{});
-  if (upload == nullptr || !upload->ask || upload->ask->position != late.position) return;
+  if (upload == nullptr) return;
+  if (upload->generate) {
+    end_stream(self, late.generation, *upload);
+    return;
+  }
+  if (!upload->ask || upload->ask->position != late.position) return;
   upload->late = std::move(upload->ask);
   upload->ask.reset();
 }
@@ -145,8 +164,13 @@ void hold_rows(Self self, bool hold) {
     return;
   }
   std::vector<GenerationId> closing;
-  for (const auto& [generation, upload] : state.uploads) {
+  for (auto& [generation, upload] : state.uploads) {
     if (upload.phase == Phase::closing) closing.push_back(generation);
+    // One that has not begun would wait out its deadline.
+    if (upload.generate && upload.phase == Phase::waiting) {
+      upload.phase = Phase::broken;
+      fail_ask(self, upload, "the edge has no cloud at the moment", false);
+    }
   }
   for (const auto id : closing) finish_closing(self, id, *find(self, id));
 }
@@ -256,6 +280,7 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
       return;  // the epoch that it names is not ours any more
     case Code::overloaded:
     case Code::late:
+      if (answers_a_past_ask(*upload, fault)) return;
       if (upload->generate) upload->phase = Phase::broken;
       fail_ask(self, *upload, fault.message, false);
       return;

@@ -17,13 +17,15 @@ void report_level(const ContextStoreState& state) {
 }
 
 void answer_fault(Self self, const StoredClient& client, std::uint64_t context, std::uint32_t epoch,
-                  FaultCode code, std::string message, std::uint64_t next_sequence = 0) {
+                  FaultCode code, std::string message, std::uint64_t next_sequence = 0,
+                  std::optional<std::uint64_t> position = {}) {
   transport::Fault fault;
   fault.code = code;
   fault.message = std::move(message);
   fault.context = context;
   fault.epoch = epoch;
   fault.next_sequence = next_sequence;
+  fault.position = position;
   self->send(client.peer, ToPeer{std::move(fault)});
 }
 
@@ -351,7 +353,7 @@ void hand_over(Self self, const StoreAsk& request) {
   }
   if (stored->asks_under_way >= self->state.setting.max_asks_under_way) {
     answer_fault(self, *client, ask.context, ask.epoch, FaultCode::overloaded,
-                 "too many asks of one context are under way");
+                 "too many asks of one context are under way", 0, ask.position);
     return;
   }
   ++stored->asks_under_way;

@@ -299,6 +299,7 @@ void refuse_ask(Self self, ContextKey key, DeepContext& context, FaultCode code,
   fault.context = key.context;
   fault.epoch = context.epoch;
   fault.retry_after_ms = retry_after_ms;
+  fault.position = static_cast<std::uint64_t>(context.ask->position);
   self->send(context.peer, ToPeer{std::move(fault)});
   self->send(context.store, AskDone{key});
   context.ask.reset();

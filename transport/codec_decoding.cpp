@@ -198,6 +198,10 @@ Result<Message> read(const wire::Fault& from) {
   fault.epoch = from.epoch();
   fault.retry_after_ms = from.retry_after_ms();
   fault.next_sequence = from.next_sequence();
+  if (from.has_position()) {
+    limits.position("position", from.position());
+    fault.position = from.position();
+  }
   return limits.checked<Message>(std::move(fault));
 }
 

@@ -137,6 +137,9 @@ void write(const Fault& from, wire::Fault& to) {
   to.set_epoch(from.epoch);
   to.set_retry_after_ms(from.retry_after_ms);
   to.set_next_sequence(from.next_sequence);
+  if (from.position) {
+    to.set_position(*from.position);
+  }
 }
 
 void write(const GoAway& from, wire::GoAway& to) {

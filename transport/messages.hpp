@@ -184,7 +184,8 @@ struct Fault {
   std::optional<std::uint64_t> context;
   std::uint32_t epoch = 0;
   std::uint32_t retry_after_ms = 0;
-  std::uint64_t next_sequence = 0;  // with sequence_gap: where to go on
+  std::uint64_t next_sequence = 0;        // with sequence_gap: where to go on
+  std::optional<std::uint64_t> position;  // where it answers an ask: that ask's
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 

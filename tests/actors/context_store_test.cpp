@@ -142,6 +142,7 @@ TEST_F(ContextStoreActor, KeepsTheHistoryOfAnAskThatIsOneTooMany) {
   const auto* fault = std::get_if<transport::Fault>(&heard_.to_peer[0]);
   ASSERT_NE(fault, nullptr);
   EXPECT_EQ(fault->code, transport::FaultCode::overloaded);
+  EXPECT_EQ(fault->position, 5U);
 
   tell(AskDone{{1, 1}});
   add_rows(1, 5, 1);

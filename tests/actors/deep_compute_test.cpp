@@ -138,6 +138,7 @@ TEST_F(DeepComputeActor, SaysLateInsteadOfComputingWhatNobodyWaitsFor) {
   const auto* fault = std::get_if<transport::Fault>(&to_peer_[0]);
   ASSERT_NE(fault, nullptr);
   EXPECT_EQ(fault->code, transport::FaultCode::late);
+  EXPECT_EQ(fault->position, 3U);
 }
 
 TEST_F(DeepComputeActor, KeepsTheHistoryOfALateAskForThePenaltiesOfTheNext) {

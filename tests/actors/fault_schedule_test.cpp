@@ -52,6 +52,11 @@ TEST(FaultSchedules, LoseNothingButTime) {
   EXPECT_GT(totals.rows_resent, 1000U);
   EXPECT_GT(totals.late_asks, 20);
   EXPECT_GT(totals.lost_asks, 500);
+  EXPECT_GT(totals.streams, 20);
+  EXPECT_GT(totals.streams_taken_over, 20);
+  EXPECT_GT(totals.cancelled, 20);
+  EXPECT_GT(totals.hung_up, 20);
+  EXPECT_GT(totals.changes_of_cloud, 20);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// Runs one fault schedule and checks what must hold whatever befalls link and cloud.
+// Runs one fault schedule and checks what must hold whatever befalls links and clouds.
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +9,7 @@
 
 #include "actors/exit_decision.hpp"
 #include "actors/shallow_compute.hpp"
+#include "tests/support/fault_description.hpp"
 #include "tests/support/fault_schedule.hpp"
 #include "tests/support/token_audit.hpp"
 
@@ -21,6 +22,11 @@ struct FaultTotals {
   std::uint64_t rows_resent = 0;
   double late_asks = 0;
   double lost_asks = 0;
+  int streams = 0;             // cloud-only, to their end
+  int streams_taken_over = 0;  // cloud-only, ended by the edge
+  int cancelled = 0;
+  int hung_up = 0;
+  int changes_of_cloud = 0;  // connections to the second one
 };
 
 class FaultRun {
@@ -32,6 +38,8 @@ class FaultRun {
     let_it_happen(totals);
     if (::testing::Test::HasFailure()) return;
     heal();
+    expect_collaboration();
+    if (::testing::Test::HasFailure()) return;
     expect_the_cloud_back();
     if (::testing::Test::HasFailure()) return;
     expect_nothing_held();
@@ -39,7 +47,9 @@ class FaultRun {
   }
 
  private:
-  using Watches = std::vector<std::shared_ptr<const Watched>>;
+  using Watches = std::vector<std::shared_ptr<Watched>>;
+
+  // --- what happens
   void let_it_happen(FaultTotals& totals) {
     const auto begun = time_.now();
     auto limit = begun;
@@ -49,7 +59,7 @@ class FaultRun {
       const auto at = begun + generation.at;
       limit = std::max(limit, at + request.max_tokens * edge_time() + request.first_token_deadline +
                                   (request.max_tokens - 1) * request.token_deadline);
-      time_.at(at, [&] { watches.push_back(world_.generate(request)); });
+      time_.at(at, [&] { watches.push_back(begin(generation)); });
     }
     for (const auto& fault : schedule_.faults) {
       if (fault.after_tokens) {
@@ -58,30 +68,81 @@ class FaultRun {
         time_.at(begun + fault.at, [&] { befall(fault); });
       }
     }
-    const auto all_ended = [&] {
-      return watches.size() == schedule_.generations.size() && ended(watches);
+    const auto all_gone = [&] {
+      return watches.size() == schedule_.generations.size() && gone(watches);
     };
-    time_.run_until(all_ended, limit + farewell_limit);
+    time_.run_until(all_gone, limit + farewell_limit);
     for (const auto& watched : watches) {
       SCOPED_TRACE("the generation of " + std::to_string(watched->request.max_tokens) + " tokens");
-      expect_complete_in_time(*watched, world_.options().model.config, edge_time());
-      expect_right_tokens(world_.options().model, *watched);
-      if (!watched->end) continue;
-      totals.cloud_tokens += watched->end->counts.cloud();
-      totals.fallback_tokens += watched->end->counts.fallback();
-      totals.rows_resent += watched->end->upload.rows_resent;
+      expect_well(*watched);
+      count(*watched, totals);
     }
-    const auto& asks = world_.edge_metrics().asks;
-    totals.late_asks += asks[monitoring::AskOutcome::late].Value();
-    totals.lost_asks +=
-        asks[monitoring::AskOutcome::lost].Value() + asks[monitoring::AskOutcome::skipped].Value();
-    if (schedule_.patient) {
-      EXPECT_EQ(asks[monitoring::AskOutcome::late].Value(), 0.0)
-          << "an ask got neither an answer nor word that none would come";
+    count_asks(totals);
+  }
+
+  std::shared_ptr<Watched> begin(const FaultSchedule::Generation& generation) {
+    auto watched = world_.generate(generation.request, generation.edge);
+    if (const auto& departure = generation.departure) {
+      const auto leave = [this, watched, hangs_up = departure->hangs_up] {
+        world_.leave(watched, hangs_up);
+      };
+      if (departure->after_tokens) {
+        world_.when(
+            [watched, count = *departure->after_tokens] {
+              return watched->id && watched->tokens.size() >= count;
+            },
+            leave);
+      } else {
+        time_.at(time_.now() + departure->after, leave);
+      }
+    }
+    return watched;
+  }
+
+  void expect_well(const Watched& watched) {
+    const auto& model = world_.options().model;
+    if (watched.left) {
+      expect_gone_in_time(watched, edge_time() + beginnings_and_ends());
+    } else {
+      expect_complete_in_time(watched, model.config, edge_time());
+    }
+    expect_right_tokens(model, watched);
+    if (!schedule_.patient || !watched.end) return;
+    for (const auto& change : watched.end->mode_switches) {
+      EXPECT_NE(change.reason, policy::ModeReason::asks_expired)
+          << "a stream got neither a token nor word that none would come";
     }
   }
 
-  /// The most that the edge computes for a token: a pass for each exit, one to begin, and the same
+  void count(const Watched& watched, FaultTotals& totals) {
+    if (watched.left && !watched.end) ++totals.hung_up;
+    if (!watched.end) return;
+    const auto& end = *watched.end;
+    if (end.reason == actors::FinishReason::cancelled) ++totals.cancelled;
+    if (watched.request.mode == policy::Mode::cloud_only) {
+      ++(end.mode == policy::Mode::cloud_only ? totals.streams : totals.streams_taken_over);
+    }
+    totals.cloud_tokens += end.counts.cloud();
+    totals.fallback_tokens += end.counts.fallback();
+    totals.rows_resent += end.upload.rows_resent;
+  }
+
+  void count_asks(FaultTotals& totals) {
+    using monitoring::AskOutcome;
+    for (std::size_t i = 0; i < world_.options().edges; ++i) {
+      const auto& asks = world_.edge_metrics(i).asks;
+      totals.late_asks += asks[AskOutcome::late].Value();
+      totals.lost_asks += asks[AskOutcome::lost].Value() + asks[AskOutcome::skipped].Value();
+      if (!schedule_.patient) continue;
+      EXPECT_EQ(asks[AskOutcome::late].Value(), 0.0)
+          << "an ask got neither an answer nor word that none would come";
+    }
+    if (world_.options().clouds > 1) {
+      totals.changes_of_cloud += static_cast<int>(world_.cloud(1).connections_ever());
+    }
+  }
+
+  /// The most that an edge computes for a token: a pass for each exit, one to begin, and the same
   /// for every other generation that comes first.
   SteppedTime::Duration edge_time() const {
     const auto& options = world_.options();
@@ -89,13 +150,37 @@ class FaultRun {
     return schedule_.generations.size() * passes * options.edge_pass;
   }
 
+  SteppedTime::Duration beginnings_and_ends() const {
+    return 2 * schedule_.generations.size() * world_.options().edge_pass;
+  }
+
   /// What a generation allows the link to say what it has sent.
   static constexpr std::chrono::seconds farewell_limit{60};
 
-  static bool ended(const Watches& watches) {
+  static bool gone(const Watches& watches) {
     return std::ranges::all_of(watches,
-                               [](const auto& watched) { return watched->end.has_value(); });
+                               [](const auto& watched) { return watched->gone.has_value(); });
   }
+
+  // --- what befalls
+  /// Does something to every way between the edges and clouds that the fault names.
+  template <class Action>
+  void on_ways(const Fault& fault, Action action) {
+    for (std::size_t edge = 0; edge < world_.options().edges; ++edge) {
+      for (std::size_t cloud = 0; cloud < world_.options().clouds; ++cloud) {
+        if (fault.edge.value_or(edge) == edge && fault.cloud.value_or(cloud) == cloud) {
+          action(world_.way(edge, cloud));
+        }
+      }
+    }
+  }
+  void force(const Fault& fault, transport::LinkState state) {
+    on_ways(fault, [state](auto& way) { way.force(state); });
+  }
+  void start(const Fault& fault) {
+    if (!cloud_of(fault).runs()) cloud_of(fault).start();
+  }
+  MemoryCloud& cloud_of(const Fault& fault) { return world_.cloud(*fault.cloud); }
 
   void befall(const Fault& fault) {
     using Kind = Fault::Kind;
@@ -103,75 +188,96 @@ class FaultRun {
     const auto over = time_.now() + fault.lasts;
     switch (fault.kind) {
       case Kind::stall:
-        world_.force_link(LinkState::stall);
-        time_.at(over, [this] { world_.force_link(LinkState::up); });
+        force(fault, LinkState::stall);
+        time_.at(over, [&] { force(fault, LinkState::up); });
         break;
       case Kind::outage:
-        world_.force_link(LinkState::outage);
-        time_.at(over, [this] { world_.force_link(LinkState::up); });
+        force(fault, LinkState::outage);
+        time_.at(over, [&] { force(fault, LinkState::up); });
         break;
       case Kind::slow:
         for (int i = 0; i < 20; ++i) {
           const auto state = i % 2 == 0 ? LinkState::stall : LinkState::up;
-          time_.at(time_.now() + i * fault.lasts / 20, [this, state] { world_.force_link(state); });
+          time_.at(time_.now() + i * fault.lasts / 20, [&, state] { force(fault, state); });
         }
         break;
       case Kind::reset:
-        world_.reset_link();
+        on_ways(fault, [](auto& way) { way.reset(); });
         break;
       case Kind::refuse:
-        world_.refuse_connections();
-        world_.reset_link();
-        time_.at(over, [this] { world_.accept_connections(); });
+        cloud_of(fault).refuse_connections();
+        on_ways(fault, [](auto& way) { way.reset(); });
+        time_.at(over, [&] { cloud_of(fault).accept_connections(); });
         break;
       case Kind::kill:
-        world_.kill_cloud();
-        time_.at(over, [this] { start_cloud(); });
+        cloud_of(fault).kill();
+        time_.at(over, [&] { start(fault); });
         break;
       case Kind::vanish:
-        world_.force_link(LinkState::outage);
-        world_.kill_cloud(false);
-        time_.at(over, [this] {
-          world_.force_link(LinkState::up);
-          start_cloud();
+        force(fault, LinkState::outage);
+        cloud_of(fault).kill(false);
+        time_.at(over, [&] {
+          force(fault, LinkState::up);
+          start(fault);
         });
         break;
       case Kind::replace:
-        world_.kill_cloud();
-        start_cloud();
+        cloud_of(fault).kill();
+        start(fault);
         break;
       case Kind::leave:
-        world_.stop_cloud();
-        time_.at(over, [this] { start_cloud(); });
+        cloud_of(fault).stop();
+        time_.at(over, [&] { start(fault); });
         break;
     }
   }
 
-  void start_cloud() {
-    if (!world_.cloud_runs()) world_.start_cloud();
-  }
-
-  /// The link is well again, a cloud is there, and every back-off has passed.
+  // --- what holds afterwards
+  /// Links are well again, clouds are there, and everything has passed that an edge may wait for
+  /// before it works with the cloud that it prefers.
   void heal() {
     world_.forget_actions();
     world_.force_link(transport::LinkState::up);
-    start_cloud();
-    world_.accept_connections();
     const auto& options = world_.options();
+    for (std::size_t i = 0; i < options.clouds; ++i) {
+      if (!world_.cloud(i).runs()) world_.cloud(i).start();
+      world_.cloud(i).accept_connections();
+    }
+    constexpr std::chrono::seconds round_trips{2};
+    // A connection that nobody holds the other end of, or an attempt that began in an outage.
     time_.advance(options.limits.silence_limit + options.limits.connect_timeout +
-                  options.reconnect.maximum + std::chrono::seconds(20));
-    if (options.adaptive) time_.advance(std::chrono::seconds(30));  // to look at the link
+                  options.reconnect.maximum + round_trips);
+    if (options.clouds > 1) {
+      // A scout that is on its way, one that is due and rests first, and the change-over.
+      time_.advance(options.limits.silence_limit + options.limits.connect_timeout +
+                    3 * options.reconnect.failback_after + options.reconnect.maximum + round_trips);
+    }
+    if (options.adaptive) {
+      time_.advance(options.mode.minimum_dwell + options.mode.maximum_probe_interval +
+                    options.mode.probe_timeout + round_trips);
+    }
+  }
+
+  void expect_collaboration() {
+    SCOPED_TRACE("after all was well again");
+    for (std::size_t i = 0; i < world_.options().edges; ++i) {
+      SCOPED_TRACE("edge " + std::to_string(i));
+      EXPECT_EQ(world_.link(i).phase, actors::CloudLinkState::Phase::ready);
+      EXPECT_EQ(world_.link(i).cloud, 0U);
+      const auto& modes = *world_.edge(i).modes;
+      EXPECT_EQ(modes.mode(), world_.options().mode.preferred) << policy::name_of(modes.reason());
+    }
   }
 
   void expect_the_cloud_back() {
-    SCOPED_TRACE("after the link has healed");
+    SCOPED_TRACE("generations after all was well again");
     Watches watches;
     for (const auto& generation : schedule_.generations) {
       auto request = generation.request;
       request.token_deadline = request.first_token_deadline = long_enough;
-      watches.push_back(world_.generate(std::move(request)));
+      watches.push_back(world_.generate(std::move(request), generation.edge));
     }
-    time_.run_until([&] { return ended(watches); }, time_.now() + std::chrono::hours(1));
+    time_.run_until([&] { return gone(watches); }, time_.now() + std::chrono::hours(1));
     for (const auto& watched : watches) {
       expect_complete_in_time(*watched, world_.options().model.config, edge_time());
       expect_undisturbed(world_.options().model, *watched);
@@ -180,35 +286,47 @@ class FaultRun {
 
   void expect_nothing_held() {
     const auto& options = world_.options();
-    // Contexts that the edge could not close any more go with their time to live.
+    // Contexts that an edge could not close any more go with their time to live.
     time_.advance(std::max(options.context_ttl, options.grace_time) + 2 * options.sweep_interval +
                   std::chrono::seconds(10));
-    const auto store = world_.store_level();
+    for (std::size_t i = 0; i < options.clouds; ++i) {
+      SCOPED_TRACE("cloud " + std::to_string(i));
+      expect_nothing_held_by(world_.cloud(i));
+      EXPECT_EQ(world_.cloud(i).metrics().connections.Value(),
+                i == 0 ? static_cast<double>(options.edges) : 0.0);
+    }
+    for (std::size_t i = 0; i < options.edges; ++i) {
+      SCOPED_TRACE("edge " + std::to_string(i));
+      EXPECT_EQ(world_.edge_metrics(i).generations_active.Value(), 0.0);
+      EXPECT_EQ(world_.edge_metrics(i).retained_row_bytes.Value(), 0.0);
+      const auto& edge = world_.edge(i);
+      EXPECT_TRUE(edge.generations.empty());
+      EXPECT_TRUE(world_.link(i).uploads.empty());
+      EXPECT_TRUE(state_of<actors::ShallowComputeState>(edge.shallow).sessions.empty());
+      EXPECT_TRUE(state_of<actors::ExitDecisionState>(edge.decisions).generations.empty());
+    }
+  }
+
+  static void expect_nothing_held_by(MemoryCloud& cloud) {
+    const auto store = cloud.store_level();
     EXPECT_EQ(store.contexts, 0U);
     EXPECT_EQ(store.row_bytes, 0U);
-    const auto compute = world_.compute_level();
+    const auto compute = cloud.compute_level();
     EXPECT_EQ(compute.sessions, 0U);
     EXPECT_EQ(compute.kv_bytes, 0U);
-    const auto& metrics = world_.cloud_metrics();
-    EXPECT_EQ(metrics.contexts.Value(), 0.0);
-    EXPECT_EQ(metrics.row_bytes.Value(), 0.0);
-    EXPECT_EQ(metrics.connections.Value(), 1.0);
-    EXPECT_EQ(world_.edge_metrics().generations_active.Value(), 0.0);
-    const auto& edge = world_.edge();
-    EXPECT_TRUE(edge.generations.empty());
-    EXPECT_TRUE(world_.link().uploads.empty());
-    EXPECT_TRUE(state_of<actors::ShallowComputeState>(edge.shallow).sessions.empty());
-    EXPECT_TRUE(state_of<actors::ExitDecisionState>(edge.decisions).generations.empty());
+    EXPECT_EQ(cloud.metrics().contexts.Value(), 0.0);
+    EXPECT_EQ(cloud.metrics().row_bytes.Value(), 0.0);
   }
 
   void expect_an_end_in_order() {
     const auto& options = world_.options();
-    const auto& metrics = world_.cloud_metrics();
-    world_.shut_edge_down();
+    world_.shut_edges_down();
     time_.advance(options.limits.silence_limit + options.grace_time + 2 * options.sweep_interval);
-    EXPECT_EQ(metrics.connections.Value(), 0.0);
-    EXPECT_EQ(world_.store_level().clients, 0U);
-    world_.stop_cloud();
+    for (std::size_t i = 0; i < options.clouds; ++i) {
+      EXPECT_EQ(world_.cloud(i).metrics().connections.Value(), 0.0);
+      EXPECT_EQ(world_.cloud(i).store_level().clients, 0U);
+      world_.cloud(i).stop();
+    }
     time_.advance(std::chrono::minutes(1));
     EXPECT_EQ(world_.actors_left(), 0U);
   }

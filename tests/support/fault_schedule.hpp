@@ -1,5 +1,5 @@
 #pragma once
-// What befalls link and cloud while generations run: drawn from a seed, so that a failure can be
+// What befalls links and clouds while generations run: drawn from a seed, so that a failure can be
 // replayed, and in words, so that it can be understood.
 
 #include <chrono>
@@ -18,16 +18,18 @@ namespace cecollm::tests {
 
 struct Fault {
   enum class Kind {
-    stall,    // the link holds everything for a while
-    outage,   // the link loses everything for a while
-    slow,     // the link holds everything ten times in a while
+    stall,    // links hold everything for a while
+    outage,   // links lose everything for a while
+    slow,     // links hold everything ten times in a while
     reset,    // connections are reset
-    refuse,   // connections are reset, and new ones refused for a while
-    kill,     // the cloud's process dies; an empty one is started after a while
-    vanish,   // the cloud's machine is gone without a word; an empty one comes after a while
-    replace,  // the cloud's process dies, an empty one takes its place at once
-    leave,    // the cloud says goodbye; an empty one is started after a while
+    refuse,   // a cloud's connections are reset, and new ones refused for a while
+    kill,     // a cloud's process dies; an empty one is started after a while
+    vanish,   // a cloud's machine is gone without a word; an empty one comes after a while
+    replace,  // a cloud's process dies, an empty one takes its place at once
+    leave,    // a cloud says goodbye; an empty one is started after a while
   } kind = Kind::stall;
+  std::optional<std::size_t> edge;          // whose links; none: all edges'
+  std::optional<std::size_t> cloud;         // that it befalls, or whose links; none: all clouds'
   std::optional<std::size_t> after_tokens;  // of all generations; else `at` says when
   std::chrono::microseconds at{0};
   std::chrono::microseconds lasts{0};
@@ -36,9 +38,17 @@ inline constexpr const char* fault_names[] = {"stall", "outage", "slow",    "res
                                               "kill",  "vanish", "replace", "leave"};
 
 struct FaultSchedule {
+  /// A client that has had enough before the end.
+  struct Departure {
+    bool hangs_up = false;                    // says nothing, is just gone
+    std::optional<std::size_t> after_tokens;  // of this generation; else `after` says when
+    std::chrono::microseconds after{0};       // its start
+  };
   struct Generation {
     std::chrono::microseconds at{0};
+    std::size_t edge = 0;
     actors::GenerationRequest request;
+    std::optional<Departure> departure;
   };
   std::uint64_t seed = 0;
   std::string link;
@@ -117,11 +127,43 @@ inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
   return request;
 }
 
+inline FaultSchedule::Departure random_departure(Dice& dice, std::int64_t tokens) {
+  FaultSchedule::Departure departure;
+  departure.hangs_up = dice.chance(0.5);
+  if (dice.chance(0.5)) {
+    departure.after_tokens = dice.between<std::size_t>(0, static_cast<std::size_t>(tokens) - 1);
+  } else {
+    departure.after = dice.time(0.01, 3000);
+  }
+  return departure;
+}
+
+inline Fault random_fault(Dice& dice, const MemoryWorld::Options& options, std::size_t tokens,
+                          double span_ms) {
+  Fault fault;
+  fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
+  const bool of_a_link = fault.kind <= Fault::Kind::reset;
+  if (of_a_link && dice.chance(0.5)) fault.edge = dice.between<std::size_t>(0, options.edges - 1);
+  // Mostly the cloud that the edges prefer.
+  if (!of_a_link || dice.chance(0.5)) {
+    fault.cloud = dice.chance(0.6) ? 0 : dice.between<std::size_t>(0, options.clouds - 1);
+  }
+  if (dice.chance(0.5)) {
+    fault.after_tokens = dice.between<std::size_t>(0, tokens);
+  } else {
+    fault.at = dice.time(0.1, span_ms);
+  }
+  fault.lasts = dice.time(1, dice.chance(0.2) ? 20000 : 2000);
+  return fault;
+}
+
 inline FaultSchedule random_schedule(std::uint64_t seed) {
   Dice dice(seed);
   FaultSchedule schedule;
   schedule.seed = seed;
   auto& options = schedule.options;
+  options.edges = dice.chance(0.6) ? 1 : dice.between<std::size_t>(2, 3);
+  options.clouds = dice.chance(0.6) ? 1 : 2;
   auto& model = options.model;
   model.config.exits->layers =
       dice.one_of<std::vector<int>>({{3, 6}, {1}, {5, 11}, {2, 4, 7, 9}, {11}});
@@ -144,6 +186,7 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     options.reconnect.initial = dice.time(1, 100);
     options.reconnect.maximum = 4 * options.reconnect.initial;
   }
+  options.reconnect.failback_after = dice.time(50, 5000);
   options.heartbeat = std::chrono::milliseconds(dice.between(200, 2000));
   if (dice.chance(0.4)) options.context_ttl = std::chrono::milliseconds(dice.between(1000, 5000));
   if (dice.chance(0.4)) options.grace_time = std::chrono::milliseconds(dice.between(1, 5000));
@@ -151,6 +194,7 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
 
   options.adaptive = dice.chance(0.5);
   // Links of these schedules are good enough while nothing befalls them.
+  if (dice.chance(0.25)) options.mode.preferred = policy::Mode::cloud_only;
   options.mode.enter_below = std::chrono::seconds(2);
   options.mode.leave_above = std::chrono::seconds(3);
   options.mode.maximum_uplink_delay = std::chrono::minutes(1);
@@ -163,62 +207,26 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
   schedule.patient = dice.chance(0.3);
   double tokens = 0;
   for (int i = 0; i < generations; ++i) {
-    FaultSchedule::Generation generation{dice.time(0.01, 1000), random_request(dice, exits)};
-    if (schedule.patient) {
-      generation.request.token_deadline = generation.request.first_token_deadline = long_enough;
+    FaultSchedule::Generation generation;
+    generation.at = dice.time(0.01, 1000);
+    generation.edge = dice.between<std::size_t>(0, options.edges - 1);
+    auto& request = generation.request = random_request(dice, exits);
+    request.mode = options.mode.preferred;
+    if (dice.chance(0.2)) {
+      request.mode = dice.chance(0.5) ? policy::Mode::collaborative : policy::Mode::cloud_only;
     }
-    tokens += static_cast<double>(generation.request.max_tokens);
+    if (schedule.patient) request.token_deadline = request.first_token_deadline = long_enough;
+    if (dice.chance(0.25)) generation.departure = random_departure(dice, request.max_tokens);
+    tokens += static_cast<double>(request.max_tokens);
     schedule.generations.push_back(std::move(generation));
   }
   const double span_ms =
       500 + tokens * static_cast<double>((rtt + options.edge_pass).count()) / 1000;
   for (auto faults = dice.between(1, 6); faults > 0; --faults) {
-    Fault fault;
-    fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
-    if (dice.chance(0.5)) {
-      fault.after_tokens = dice.between<std::size_t>(0, static_cast<std::size_t>(tokens));
-    } else {
-      fault.at = dice.time(0.1, span_ms);
-    }
-    fault.lasts = dice.time(1, dice.chance(0.2) ? 20000 : 2000);
-    schedule.faults.push_back(fault);
+    schedule.faults.push_back(
+        random_fault(dice, options, static_cast<std::size_t>(tokens), span_ms));
   }
   return schedule;
-}
-
-inline std::string describe(const FaultSchedule& schedule) {
-  std::ostringstream text;
-  const auto& options = schedule.options;
-  text << "fault schedule " << schedule.seed << ": exits";
-  for (const auto layer : options.model.config.exits->layers) text << ' ' << layer;
-  text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
-       << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
-       << options.acknowledge_bytes << " bytes, passes of " << options.edge_pass.count() << " and "
-       << options.cloud_pass.count() << " us, back-off from "
-       << std::chrono::duration_cast<std::chrono::microseconds>(options.reconnect.initial).count()
-       << " us, heartbeat " << options.heartbeat.count() << " ms, ttl "
-       << options.context_ttl.count() << " ms, grace " << options.grace_time.count()
-       << " ms, sweep " << options.sweep_interval.count() << " ms, "
-       << (options.adaptive ? "adaptive" : "collaborative");
-  for (const auto& [at, request] : schedule.generations) {
-    text << "\n  generation at " << at.count() << " us: prompt of "
-         << std::get<std::vector<model::TokenId>>(request.prompt).size() << ", thresholds";
-    for (const auto threshold : request.thresholds.values) text << ' ' << threshold;
-    text << ", " << request.max_tokens << " tokens" << (request.ignore_eos ? "" : " or to the end")
-         << ", deadlines " << request.first_token_deadline.count() << " and "
-         << request.token_deadline.count() << " ms, temperature " << request.sampling.temperature
-         << (request.sampling.has_penalties() ? ", penalties" : "");
-  }
-  for (const auto& fault : schedule.faults) {
-    text << "\n  " << fault_names[static_cast<std::size_t>(fault.kind)];
-    if (fault.after_tokens) {
-      text << " after " << *fault.after_tokens << " tokens";
-    } else {
-      text << " at " << fault.at.count() << " us";
-    }
-    text << " for " << fault.lasts.count() << " us";
-  }
-  return text.str();
 }
 
 }  // namespace cecollm::tests

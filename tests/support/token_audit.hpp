@@ -3,6 +3,7 @@
 // recomputed with the whole model on the prefix that was really emitted.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 #include "model/engine.hpp"
 #include "tests/support/fake_engine.hpp"
-#include "tests/support/memory_world.hpp"
+#include "tests/support/watched.hpp"
 
 namespace cecollm::tests {
 
@@ -35,9 +36,11 @@ inline std::vector<std::vector<model::Reading>> readings_of(const FakeModel& mod
 }
 
 /// The mode in which a token was decided. One that waited for the cloud when the mode changed still
-/// belongs to the mode before.
-inline policy::Mode mode_of_token(const Watched& watched, const actors::TokenEvent& token) {
-  auto mode = policy::Mode::collaborative;
+/// belongs to the mode before. Empty where the client hung up and never heard.
+inline std::optional<policy::Mode> mode_of_token(const Watched& watched,
+                                                 const actors::TokenEvent& token) {
+  if (!watched.end) return std::nullopt;
+  auto mode = watched.request.mode;
   const bool of_an_ask = token.source.kind == policy::Source::Kind::cloud ||
                          token.source.kind == policy::Source::Kind::fallback;
   for (const auto& change : watched.end->mode_switches) {
@@ -50,6 +53,7 @@ inline policy::Mode mode_of_token(const Watched& watched, const actors::TokenEve
 
 inline void expect_right_tokens(const FakeModel& model, const Watched& watched) {
   using Kind = policy::Source::Kind;
+  const bool streamed = watched.request.mode == policy::Mode::cloud_only;
   const auto& thresholds = watched.request.thresholds.values;
   const auto readings = readings_of(model, watched);
   for (std::size_t i = 0; i < watched.tokens.size(); ++i) {
@@ -63,17 +67,19 @@ inline void expect_right_tokens(const FakeModel& model, const Watched& watched) 
     std::size_t head = 0;
     switch (token.source.kind) {
       case Kind::exit:
-        if (mode_of_token(watched, token) == policy::Mode::standalone) {
+        if (mode_of_token(watched, token).value_or(policy::Mode::standalone) ==
+            policy::Mode::standalone) {
           sure = std::min(sure, thresholds.size() - 1);
         }
         EXPECT_EQ(token.source.exit, sure);
         head = token.source.exit;
         break;
       case Kind::cloud:
-        EXPECT_EQ(sure, thresholds.size()) << "an exit was sure";
+        EXPECT_TRUE(streamed || sure == thresholds.size()) << "an exit was sure";
         head = thresholds.size();
         break;
       case Kind::fallback:
+        EXPECT_FALSE(streamed) << "a stream has no asks";
         EXPECT_EQ(sure, thresholds.size()) << "an exit was sure";
         EXPECT_EQ(token.source.exit, thresholds.size() - 1);
         head = token.source.exit;
@@ -114,6 +120,15 @@ inline void expect_complete_in_time(const Watched& watched, const model::ModelCo
   }
 }
 
+/// Its client left before its end: it is gone as soon as the edge has computed what it was at.
+inline void expect_gone_in_time(const Watched& watched, SteppedTime::Duration computing) {
+  ASSERT_TRUE(watched.gone.has_value()) << "it has not ended";
+  EXPECT_LE(*watched.gone - *watched.left, computing);
+  if (!watched.end) return;  // nobody was there any more to hear
+  EXPECT_EQ(watched.end->error, "");
+  EXPECT_EQ(watched.end->completion_tokens, static_cast<std::int64_t>(watched.tokens.size()));
+}
+
 /// The tokens and sources of one process that runs all layers: no fallback.
 inline void expect_undisturbed(const FakeModel& model, const Watched& watched) {
   expect_right_tokens(model, watched);
@@ -125,6 +140,11 @@ inline void expect_undisturbed(const FakeModel& model, const Watched& watched) {
   EXPECT_EQ(watched.end->counts.fallback(), 0) << watched.end->warning;
   EXPECT_EQ(watched.end->warning, "");
   const auto rows = watched.end->upload.rows_up;
+  if (watched.request.mode == policy::Mode::cloud_only) {
+    EXPECT_EQ(rows, 0U);
+    EXPECT_EQ(watched.end->counts.cloud(), watched.end->counts.total());
+    return;
+  }
   const auto& prompt = std::get<std::vector<model::TokenId>>(watched.request.prompt);
   EXPECT_EQ(rows, prompt.size() + watched.tokens.size() - 1);
 }

@@ -222,6 +222,9 @@ TEST(Codec, RefusesMessagesBeyondTheirLimits) {
 
   envelope.mutable_fault()->set_message(std::string(wire_limits::sentence_bytes + 1, 'x'));
   EXPECT_THAT(refusal(envelope), HasSubstr("fault.message"));
+  envelope.mutable_fault()->clear_message();
+  envelope.mutable_fault()->set_position(wire_limits::position);
+  EXPECT_THAT(refusal(envelope), HasSubstr("fault.position"));
   envelope.mutable_go_away()->set_reason(std::string(wire_limits::sentence_bytes + 1, 'x'));
   EXPECT_THAT(refusal(envelope), HasSubstr("go_away.reason"));
   envelope.mutable_go_away()->set_reason(std::string(wire_limits::small_message_bytes, 'x'));

@@ -53,6 +53,9 @@ class RandomMessages {
         fault.epoch = u32();
         fault.retry_after_ms = u32();
         fault.next_sequence = position();
+        if (flag()) {
+          fault.position = position();
+        }
         return fault;
       }
       default:

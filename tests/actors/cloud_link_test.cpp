@@ -1,0 +1,209 @@
+// The cloud link between a generation and a cloud whose every word the test says.
+
+#include "actors/cloud_link.hpp"
+
+#include <array>
+
+#include <gmock/gmock.h>
+
+#include "tests/support/deterministic_system.hpp"
+#include "tests/support/fake_nodes.hpp"
+#include "transport/codec.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::SizeIs;
+
+struct Heard {
+  std::vector<transport::Message> on_the_wire;
+  std::vector<CloudAnswered> answers;
+  std::vector<CloudFailed> failures;
+};
+
+caf::behavior connection_that_hears(caf::event_based_actor*, Heard* heard) {
+  return {[heard](const transport::SendFrame& frame) {
+            const std::span<const char> bytes(*frame.bytes);
+            heard->on_the_wire.push_back(
+                *transport::decode_envelope(bytes.subspan(transport::frame_prefix_bytes)));
+          },
+          [](const transport::CloseConnection&) {
+          }};
+}
+
+generation_actor::behavior_type generation_that_hears(generation_actor::pointer, Heard* heard) {
+  return {[](const ExitTaken&) {},
+          [](const NoExitSure&) {},
+          [heard](const CloudAnswered& answer) { heard->answers.push_back(answer); },
+          [heard](const CloudFailed& failure) { heard->failures.push_back(failure); },
+          [](const UploadStopped&) {},
+          [](const ModeChanged&) {},
+          [](const RequestChanged&) {},
+          [](const DeadlinePassed&) {},
+          [](const ComputeFailed&) {},
+          [](const CancelGeneration&) {
+          }};
+}
+
+class CloudLink : public tests::DeterministicSystem {
+ protected:
+  static constexpr GenerationId generation = 1;
+  static constexpr std::chrono::seconds failback_after{60};
+
+  void SetUp() override {
+    connection_ = system_.spawn(connection_that_hears, &heard_);
+    generation_ = system_.spawn(generation_that_hears, &heard_);
+    auto setting = tests::link_setting_for(model_, 1);
+    for (auto& owner : dialed_for_) {
+      setting.dials.push_back([&owner](const caf::actor& dialing) { owner = dialing; });
+    }
+    setting.reconnect.failback_after = failback_after;
+    setting.metrics = &edge_metrics_;
+    link_ = system_.spawn(cloud_link, std::move(setting));
+    connect();
+    heard_.on_the_wire.clear();
+  }
+  void connect() {
+    tell(transport::ConnectionUp{connection_, "cloud", "memory"});
+    transport::Welcome welcome;
+    welcome.cloud_only = true;
+    says(welcome);
+  }
+  void TearDown() override {
+    dialed_for_ = {};
+    tell(Shutdown{});
+    tell(transport::ConnectionDown{});
+    for (const auto& actor : {connection_, caf::actor_cast<caf::actor>(generation_)}) {
+      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    }
+    run();
+  }
+
+  template <class Message>
+  void tell(Message message) {
+    caf::anon_send(link_, std::move(message));
+    run();
+  }
+  /// The cloud does.
+  void says(const transport::Message& message) {
+    auto frame = transport::encode_frame(message);
+    frame.erase(frame.begin(), frame.begin() + transport::frame_prefix_bytes);
+    tell(transport::FrameArrived{std::move(frame), {}});
+  }
+  void says_late(std::optional<std::uint64_t> position) {
+    transport::Fault fault;
+    fault.code = transport::FaultCode::late;
+    fault.message = "late";
+    fault.context = generation;
+    fault.position = position;
+    says(fault);
+  }
+
+  void open() { tell(OpenUpload{generation, {}, {}, generation_}); }
+  void add_rows(std::int64_t first, std::int64_t count) {
+    model::Rows rows;
+    rows.count = count;
+    rows.bytes = std::make_shared<const std::vector<std::byte>>(
+        static_cast<std::size_t>(count) * model_.codec->row_bytes(model_.config.hidden_size));
+    tell(UploadRows{generation, first, rows});
+  }
+  void open_stream() {
+    GenerateOnCloud request;
+    request.generation = generation;
+    request.prompt = {5, 6, 7};
+    request.max_tokens = 10;
+    request.reply_to = generation_;
+    tell(request);
+  }
+  void ask(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}}); }
+  /// One that the cloud has, and its generation no longer waits for.
+  void ask_and_give_up(std::int64_t position) {
+    ask(position);
+    tell(AbandonAsk{generation, position});
+    says(transport::Pong{0});  // the cloud is there
+  }
+
+  tests::FakeModel model_ = tests::fake_model();
+  Heard heard_;
+  std::array<caf::actor, 2> dialed_for_;  // each cloud: who wanted it last
+  caf::actor connection_;
+  generation_actor generation_;
+  cloud_link_actor link_;
+};
+
+TEST_F(CloudLink, KeepsAskingWhenAFaultAnswersAnAskThatWasGivenUp) {
+  open();
+  add_rows(0, 3);
+  ask_and_give_up(3);
+  add_rows(3, 1);
+  ask(4);
+  says_late(3);
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+  transport::Reply reply;
+  reply.context = generation;
+  reply.position = 4;
+  says(reply);
+  ASSERT_THAT(heard_.answers, SizeIs(1));
+  EXPECT_EQ(heard_.answers[0].position, 4);
+}
+
+TEST_F(CloudLink, FailsTheAskThatAFaultAnswers) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  says_late(3);
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_EQ(heard_.failures[0].position, 3);
+  EXPECT_EQ(heard_.failures[0].reason, "late");
+}
+
+TEST_F(CloudLink, FailsTheAskWhereAnOlderCloudDoesNotSayWhichOneItsFaultAnswers) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  says_late({});
+  EXPECT_THAT(heard_.failures, SizeIs(1));
+}
+
+TEST_F(CloudLink, EndsAStreamOnTheCloudThatItsGenerationGaveUp) {
+  open_stream();
+  heard_.on_the_wire.clear();
+  tell(AbandonAsk{generation, 3});
+  ASSERT_THAT(heard_.on_the_wire, SizeIs(1));
+  const auto* closed = std::get_if<transport::CloseContext>(&heard_.on_the_wire[0]);
+  ASSERT_NE(closed, nullptr);
+  EXPECT_EQ(closed->context, generation);
+  caf::anon_send(link_, CloseUpload{generation, true});
+  run();
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(1)) << "closed twice";
+}
+
+TEST_F(CloudLink, LetsNoStreamWaitForAConnectionWhereTheEdgeGoesAlone) {
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  advance(1s);  // dialing again
+  open_stream();
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+  tell(HoldRows{true});
+  EXPECT_THAT(heard_.failures, SizeIs(1));
+}
+
+TEST_F(CloudLink, LooksForABetterCloudUnderAnotherInstance) {
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  ASSERT_TRUE(dialed_for_[1]);
+  connect();
+  advance(failback_after + 1s);
+  ASSERT_NE(dialed_for_[0], caf::actor_cast<caf::actor>(link_)) << "no scout";
+  heard_.on_the_wire.clear();
+  caf::anon_send(dialed_for_[0], transport::ConnectionUp{connection_, "cloud", "memory"});
+  run();
+  ASSERT_THAT(heard_.on_the_wire, SizeIs(1));
+  const auto* hello = std::get_if<transport::Hello>(&heard_.on_the_wire[0]);
+  ASSERT_NE(hello, nullptr);
+  EXPECT_NE(hello->instance, 1U) << "the cloud would take it for the edge's own connection";
+  caf::anon_send(dialed_for_[0], transport::ConnectionDown{});
+  run();
+}
+
+}  // namespace
+}  // namespace cecollm::actors

@@ -1,0 +1,68 @@
+#pragma once
+// A fault schedule in words, for whoever has to understand a failure.
+
+#include <chrono>
+#include <sstream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tests/support/fault_schedule.hpp"
+
+namespace cecollm::tests {
+
+inline void describe(std::ostream& text, const FaultSchedule::Generation& generation) {
+  const auto& [at, edge, request, departure] = generation;
+  text << "\n  " << policy::name_of(request.mode) << " generation at " << at.count()
+       << " us on edge " << edge << ": prompt of "
+       << std::get<std::vector<model::TokenId>>(request.prompt).size() << ", thresholds";
+  for (const auto threshold : request.thresholds.values) text << ' ' << threshold;
+  text << ", " << request.max_tokens << " tokens" << (request.ignore_eos ? "" : " or to the end")
+       << ", deadlines " << request.first_token_deadline.count() << " and "
+       << request.token_deadline.count() << " ms, temperature " << request.sampling.temperature
+       << (request.sampling.has_penalties() ? ", penalties" : "");
+  if (!departure) return;
+  text << (departure->hangs_up ? "; hangs up" : "; cancelled") << " after ";
+  if (departure->after_tokens) {
+    text << *departure->after_tokens << " tokens";
+  } else {
+    text << departure->after.count() << " us";
+  }
+}
+
+inline void describe(std::ostream& text, const Fault& fault) {
+  text << "\n  " << fault_names[static_cast<std::size_t>(fault.kind)];
+  if (fault.edge) text << " of edge " << *fault.edge;
+  if (fault.cloud) text << " of cloud " << *fault.cloud;
+  if (fault.after_tokens) {
+    text << " after " << *fault.after_tokens << " tokens";
+  } else {
+    text << " at " << fault.at.count() << " us";
+  }
+  text << " for " << fault.lasts.count() << " us";
+}
+
+inline std::string describe(const FaultSchedule& schedule) {
+  using std::chrono::duration_cast;
+  using std::chrono::microseconds;
+  std::ostringstream text;
+  const auto& options = schedule.options;
+  text << "fault schedule " << schedule.seed << ": " << options.edges << " edges, "
+       << options.clouds << " clouds, exits";
+  for (const auto layer : options.model.config.exits->layers) text << ' ' << layer;
+  text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
+       << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
+       << options.acknowledge_bytes << " bytes, passes of " << options.edge_pass.count() << " and "
+       << options.cloud_pass.count() << " us, back-off from "
+       << duration_cast<microseconds>(options.reconnect.initial).count() << " us, return after "
+       << duration_cast<microseconds>(options.reconnect.failback_after).count() << " us, heartbeat "
+       << options.heartbeat.count() << " ms, ttl " << options.context_ttl.count() << " ms, grace "
+       << options.grace_time.count() << " ms, sweep " << options.sweep_interval.count() << " ms, "
+       << (options.adaptive ? "adaptive, preferably " : "held ")
+       << policy::name_of(options.mode.preferred);
+  for (const auto& generation : schedule.generations) describe(text, generation);
+  for (const auto& fault : schedule.faults) describe(text, fault);
+  return text.str();
+}
+
+}  // namespace cecollm::tests

@@ -1,0 +1,46 @@
+#pragma once
+// What a client saw of one generation, and when.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <caf/all.hpp>
+
+#include "actors/generation_types.hpp"
+#include "tests/support/stepped_time.hpp"
+
+namespace cecollm::tests {
+
+struct Watched {
+  struct Token {
+    actors::TokenEvent event;
+    SteppedTime::TimePoint at;
+  };
+  actors::GenerationRequest request;
+  std::size_t edge = 0;  // that it was given to
+  SteppedTime::TimePoint started;
+  std::optional<actors::GenerationId> id;
+  std::vector<Token> tokens;
+  std::optional<actors::GenerationFinished> end;
+  caf::actor_addr client;
+  std::optional<SteppedTime::TimePoint> left;  // cancelled, or hung up
+  std::optional<SteppedTime::TimePoint> gone;  // ended, heard or not
+};
+
+inline caf::behavior watching_client(caf::event_based_actor* self, std::shared_ptr<Watched> watched,
+                                     std::function<void()> on_token) {
+  return {[=](const actors::GenerationStarted& started) { watched->id = started.generation; },
+          [=](const actors::TokenEvent& token) {
+            watched->tokens.push_back({token, self->clock().now()});
+            on_token();
+          },
+          [=](const actors::GenerationFinished& end) {
+            watched->end = end;
+            watched->gone = self->clock().now();
+            self->quit();
+          }};
+}
+
+}  // namespace cecollm::tests
