@@ -61,6 +61,8 @@ void print_text(const ModelSummary& summary, const std::string& directory, std::
       out << (&row == &summary.rows.front() ? " " : ", ") << row.bytes << " B as " << row.codec;
     }
     out << '\n';
+    out << "cloud memory  the KV of a position is " << std::setprecision(3) << *summary.kv_per_row
+        << " times its row, in the same dtype\n";
   } else {
     out << "exits         none; --exit-layers shows a cut with the model's own head\n";
   }
@@ -111,6 +113,7 @@ void print_json(const ModelSummary& summary, std::ostream& out) {
   if (config.exits) {
     object["exits"] = {{"layers", config.exits->layers}, {"head", name_of(config.exits->head)}};
     for (const RowSummary& row : summary.rows) object["row_bytes"][row.codec] = row.bytes;
+    object["kv_per_row"] = *summary.kv_per_row;
   }
   for (const PartSummary& part : summary.parts) {
     object["parts"][std::string(name_of(part.part))] = part_json(part);

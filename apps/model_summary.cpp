@@ -40,6 +40,9 @@ ModelSummary summarize(const model::Checkpoint& checkpoint) {
   if (summary.config.exits) {
     summary.parts.push_back(summarize_part(checkpoint, model::Part::edge));
     summary.parts.push_back(summarize_part(checkpoint, model::Part::cloud));
+    summary.kv_per_row =
+        static_cast<double>(summary.parts.back().kv_bytes_per_token_fp32) /
+        static_cast<double>(model::find_row_codec("fp32")->row_bytes(summary.config.hidden_size));
     for (const std::string_view name : {"fp32", "bf16", "fp16"}) {
       if (const model::RowCodec* codec = model::find_row_codec(name)) {
         summary.rows.push_back({std::string(name), static_cast<std::int64_t>(codec->row_bytes(

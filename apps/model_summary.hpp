@@ -2,6 +2,7 @@
 // What a checkpoint holds and what a cut of it costs, as numbers.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct ModelSummary {
   std::vector<PartSummary>
       parts;                     // edge, cloud, cloud-only, whole; without exits only the last two
   std::vector<RowSummary> rows;  // empty without exits
+  std::optional<double> kv_per_row;  // bytes on the cloud, in the same dtype; empty without exits
 };
 
 ModelSummary summarize(const model::Checkpoint& checkpoint);

@@ -384,7 +384,7 @@ constexpr std::array keys{
     SettingKey{.name = "contexts.max_per_edge",
                .flag = "--max-contexts-per-edge",
                .kind = ValueKind::integer,
-               .default_text = "16",
+               .default_text = "256",
                .applies_to = AppliesTo::cloud,
                .help = "The same for one connection; at most max_total",
                .least = 1,

@@ -11,14 +11,14 @@ namespace {
 
 using ::testing::ElementsAre;
 
-struct Heard {
+struct HeardFromStore {
   std::vector<DeepAsk> asks;
   std::vector<DeepRows> ahead;
   std::vector<ContextKey> dropped;
   std::vector<transport::Message> to_peer;
 };
 
-deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer, Heard* heard) {
+deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer, HeardFromStore* heard) {
   return {[heard](const DeepAsk& work) { heard->asks.push_back(work); },
           [heard](const DeepRows& work) { heard->ahead.push_back(work); },
           [](const DeepGenerate&) {},
@@ -108,7 +108,7 @@ class ContextStoreActor : public tests::DeterministicSystem {
 
   monitoring::CloudMetrics cloud_metrics_{
       edge_registry_, {{"0", "fake", "", "1,2", "fp32"}, transport::fault_code_names()}};
-  Heard heard_;
+  HeardFromStore heard_;
   peer_actor peer_;
   deep_compute_actor compute_;
   context_store_actor store_;

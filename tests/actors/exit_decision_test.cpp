@@ -12,7 +12,7 @@ struct HeardDecisions {
   std::vector<Deepen> deepen;
 };
 
-generation_actor::behavior_type generation_that_hears(generation_actor::pointer,
+generation_actor::behavior_type deciding_generation(generation_actor::pointer,
                                                       HeardDecisions* heard) {
   return {[heard](const ExitTaken& taken) { heard->taken.push_back(taken); },
           [heard](const NoExitSure& reading) { heard->not_sure.push_back(reading); },
@@ -41,7 +41,7 @@ class ExitDecisionActor : public tests::DeterministicSystem {
  protected:
   void SetUp() override {
     decisions_ = system_.spawn(exit_decision, &edge_metrics_);
-    generation_ = system_.spawn(generation_that_hears, &heard_);
+    generation_ = system_.spawn(deciding_generation, &heard_);
     shallow_ = system_.spawn(shallow_compute_that_hears, &heard_);
     caf::anon_send(decisions_, BeginDecisions{1, {{0.8F, 0.8F}}, generation_});
     run();

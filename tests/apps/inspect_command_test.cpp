@@ -69,6 +69,11 @@ TEST(Inspect, CountsTheBytesOfARow) {
             nlohmann::json::parse(R"({"fp32": 1024, "bf16": 512, "fp16": 512})"));
 }
 
+TEST(Inspect, ShowsHowMuchLargerACloudsCacheIsThanItsRows) {
+  // Keys and values of nine layers, of 128 values each, for a row of 256.
+  EXPECT_EQ(inspect({model}).at("kv_per_row"), 2.0 * 9 * 128 / 256);
+}
+
 TEST(Inspect, ShowsACutThatTheUserAsksFor) {
   const auto summary = inspect({model, "--exit-layers", "2"});
   EXPECT_EQ(summary.at("exits").at("layers"), (std::vector<int>{2}));

@@ -336,7 +336,7 @@ TEST_F(Settings, OfACloudAreItsDefaults) {
   EXPECT_TRUE(cloud->serve_cloud_only);
   EXPECT_EQ(cloud->max_connections, 64U);
   EXPECT_EQ(cloud->contexts.max_total, 4096U);
-  EXPECT_EQ(cloud->contexts.max_per_edge, 16U);
+  EXPECT_EQ(cloud->contexts.max_per_edge, 256U);
   EXPECT_EQ(cloud->contexts.idle_ttl, std::chrono::minutes(10));
   EXPECT_EQ(cloud->contexts.disconnect_grace, std::chrono::seconds(30));
 }

@@ -1,7 +1,9 @@
 // The real path, edge and cloud in two processes over TLS, against the reference traces that
 // another implementation wrote (tests/fixtures/default-model).
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -12,7 +14,6 @@
 namespace cecollm::apps {
 namespace {
 
-constexpr std::size_t shards = 8;
 /// Below this distance to a tipping point, floating point may decide otherwise than the reference.
 constexpr double comparable_margin = 1e-3;
 
@@ -67,23 +68,44 @@ std::unique_ptr<tests::CloudProcess> TwoProcesses::cloud_;
 std::unique_ptr<EdgeSettings> TwoProcesses::settings_;
 std::unique_ptr<EdgeNode> TwoProcesses::edge_;
 
-class TwoProcessParity : public TwoProcesses, public ::testing::WithParamInterface<std::size_t> {};
+/// How many generations run side by side, and the share of the traces that they work off together.
+struct Crowd {
+  std::size_t clients = 1;
+  std::size_t first = 0;  // trace
+  std::size_t step = 1;   // to the next
+};
+
+class TwoProcessParity : public TwoProcesses, public ::testing::WithParamInterface<Crowd> {};
 
 TEST_P(TwoProcessParity, EmitsTheReferencesTokensFromTheReferencesSources) {
-  std::size_t compared = 0;
-  for (std::size_t i = GetParam(); i < traces().size(); i += shards) {
-    const auto& trace = traces()[i];
-    if (trace["margin"].get<double>() < comparable_margin) continue;
-    SCOPED_TRACE(trace["prompt"].get<std::string>() + " at " + trace["threshold"].dump());
-    const auto emitted = generate(trace);
-    EXPECT_EQ(emitted.ids, trace["tokens"].get<std::vector<model::TokenId>>());
-    EXPECT_EQ(emitted.sources, trace["sources"].get<std::vector<std::string>>());
-    ++compared;
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = GetParam().first; i < traces().size(); i += GetParam().step) {
+    if (traces()[i]["margin"].get<double>() >= comparable_margin) chosen.push_back(i);
   }
-  EXPECT_GT(compared, 30U);
+  std::vector<Emitted> emitted(chosen.size());
+  std::atomic<std::size_t> next{0};
+  {
+    std::vector<std::jthread> clients;
+    for (std::size_t i = 0; i < GetParam().clients; ++i) {
+      clients.emplace_back([&] {
+        for (std::size_t k = next++; k < chosen.size(); k = next++) {
+          emitted[k] = generate(traces()[chosen[k]]);
+        }
+      });
+    }
+  }
+  for (std::size_t k = 0; k < chosen.size(); ++k) {
+    const auto& trace = traces()[chosen[k]];
+    SCOPED_TRACE(trace["prompt"].get<std::string>() + " at " + trace["threshold"].dump());
+    EXPECT_EQ(emitted[k].ids, trace["tokens"].get<std::vector<model::TokenId>>());
+    EXPECT_EQ(emitted[k].sources, trace["sources"].get<std::vector<std::string>>());
+  }
+  EXPECT_GT(chosen.size(), 30U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shards, TwoProcessParity, ::testing::Range(std::size_t{0}, shards));
+INSTANTIATE_TEST_SUITE_P(Clients, TwoProcessParity,
+                         ::testing::Values(Crowd{1, 0, 8}, Crowd{7, 1, 2}, Crowd{32, 0, 2}),
+                         [](const auto& crowd) { return std::to_string(crowd.param.clients); });
 
 TEST_F(TwoProcesses, PassesTheAuditWhereTheReferenceIsAtATippingPoint) {
   std::size_t audited = 0;

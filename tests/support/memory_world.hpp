@@ -42,6 +42,8 @@ class MemoryWorld {
     std::size_t max_batch_bytes = 64U << 10U;
     std::size_t window_bytes = 1U << 20U;
     std::uint64_t acknowledge_bytes = 64U << 10U;
+    std::int64_t kv_positions = 0;  // whose KV a cloud has room for; 0: for all
+    policy::BatchLimits batch;
     std::chrono::milliseconds context_ttl{60000};
     std::chrono::milliseconds grace_time{60000};
     std::chrono::milliseconds sweep_interval{1000};
@@ -230,6 +232,9 @@ class MemoryWorld {
 
   actors::CloudSetting cloud_setting() const {
     auto setting = cloud_setting_for(options_.model);
+    setting.compute.batch = options_.batch;
+    setting.compute.kv_budget =
+        FakeEngine(options_.model, model::Part::cloud).kv_bytes_at(options_.kv_positions);
     setting.store.max_contexts = 64;
     setting.store.max_contexts_per_client = 64;
     setting.store.acknowledge_bytes = options_.acknowledge_bytes;
