@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,25 +63,34 @@ struct DetachClient {
   ClientId client = 0;
   peer_actor peer;
 };
+/// `credit` is that of the frame it came in: what waits in the store's mailbox still counts against
+/// the connection, which reads no more where that is too much. What the store keeps, it bounds
+/// itself.
+using FrameCredit = std::shared_ptr<const void>;
 struct StoreOpen {
   ClientId client = 0;
   transport::OpenContext open;
+  FrameCredit credit = {};
 };
 struct StoreRows {
   ClientId client = 0;
   transport::RowBatch batch;
+  FrameCredit credit = {};
 };
 struct StoreAsk {
   ClientId client = 0;
   transport::Ask ask;
+  FrameCredit credit = {};
 };
 struct StoreClose {
   ClientId client = 0;
   transport::CloseContext close;
+  FrameCredit credit = {};
 };
 struct StoreGenerate {
   ClientId client = 0;
   transport::Generate generate;
+  FrameCredit credit = {};
 };
 
 // --- context store → deep compute

@@ -69,6 +69,7 @@ void greet(Self self, const transport::Hello& hello) {
 /// What an edge says; anything but a message for a cloud is a protocol error.
 struct FromEdge {
   Self self;
+  FrameCredit credit;
 
   void operator()(const transport::Hello& hello) const { greet(self, hello); }
   void operator()(const transport::Ping& ping) const { send(self, transport::Pong{ping.nonce}); }
@@ -77,15 +78,17 @@ struct FromEdge {
     if (open.prompt.size() > self->state.setting.max_prompt_tokens) {
       refuse_connection(self, protocol_fault("a prompt beyond the model's context"));
     } else {
-      to_store(StoreOpen{self->state.client, open});
+      to_store(StoreOpen{self->state.client, open, credit});
     }
   }
   void operator()(const transport::RowBatch& batch) const {
-    to_store(StoreRows{self->state.client, batch});
+    to_store(StoreRows{self->state.client, batch, credit});
   }
-  void operator()(const transport::Ask& ask) const { to_store(StoreAsk{self->state.client, ask}); }
+  void operator()(const transport::Ask& ask) const {
+    to_store(StoreAsk{self->state.client, ask, credit});
+  }
   void operator()(const transport::CloseContext& close) const {
-    to_store(StoreClose{self->state.client, close});
+    to_store(StoreClose{self->state.client, close, credit});
   }
   void operator()(const transport::Generate& generate) const {
     if (!self->state.setting.welcome.cloud_only) {
@@ -96,7 +99,7 @@ struct FromEdge {
       fault.epoch = generate.epoch;
       send(self, fault);
     } else {
-      to_store(StoreGenerate{self->state.client, generate});
+      to_store(StoreGenerate{self->state.client, generate, credit});
     }
   }
   template <class Other>
@@ -172,7 +175,7 @@ peer_actor::behavior_type peer(Self self, PeerSetting setting) {
             static_cast<double>(frame.envelope.size() + transport::frame_prefix_bytes));
         auto message = transport::decode_envelope(frame.envelope);
         if (message) {
-          std::visit(FromEdge{self}, *message);
+          std::visit(FromEdge{self, frame.credit}, *message);
         } else {
           refuse_connection(self, protocol_fault(message.error().message));
         }

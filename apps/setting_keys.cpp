@@ -142,8 +142,8 @@ constexpr std::array keys{
                .kind = ValueKind::size,
                .applies_to = AppliesTo::edge,
                .help = "Most bytes that all generations may send in a day (UTC); then the edge is "
-                       "standalone until the next. Counted from the start of the process. Not set: "
-                       "no limit",
+                       "standalone until the next. A restart forgets what was sent: the process "
+                       "may send as much again. Not set: no limit",
                .least = 0,
                .most = 1024 * gib},
     SettingKey{.name = "link.emulate",

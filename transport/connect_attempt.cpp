@@ -16,9 +16,14 @@ constexpr std::chrono::milliseconds least_share{250};
 }  // namespace
 
 std::shared_ptr<ConnectAttempt> ConnectAttempt::start(const Endpoint& endpoint, bool loopback_only,
-                                                      std::chrono::milliseconds timeout,
-                                                      Done done) {
-  std::shared_ptr<ConnectAttempt> attempt(new ConnectAttempt(std::move(done)));
+                                                      std::chrono::milliseconds timeout, Done done,
+                                                      Resolver resolver) {
+  if (!resolver) {
+    resolver = [](const Endpoint& name) {
+      return resolve(name, false);
+    };
+  }
+  std::shared_ptr<ConnectAttempt> attempt(new ConnectAttempt(std::move(done), std::move(resolver)));
   attempt->cancel_ = Socket(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   try {
     std::thread([=] { attempt->run(endpoint, loopback_only, timeout); }).detach();
@@ -46,7 +51,7 @@ void ConnectAttempt::run(const Endpoint& endpoint, bool loopback_only,
 Result<Socket> ConnectAttempt::connect(const Endpoint& endpoint, bool loopback_only,
                                        std::chrono::milliseconds timeout) const {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  auto addresses = resolve(endpoint, false);
+  auto addresses = resolver_(endpoint);
   if (!addresses) {
     return tl::unexpected(addresses.error());
   }

@@ -1,9 +1,9 @@
 #include "actors/peer.hpp"
 
 #include "tests/support/deterministic_system.hpp"
+#include "tests/support/fake_nodes.hpp"
 #include "tests/support/listening_cloud_actors.hpp"
 #include "transport/codec.hpp"
-#include "transport/fault_names.hpp"
 
 namespace cecollm::actors {
 namespace {
@@ -30,6 +30,7 @@ class PeerActor : public tests::DeterministicSystem {
     store_ = system_.spawn(tests::listening_store, &to_store_);
     connection_ = system_.spawn(connection_that_hears, &sent_);
     PeerSetting setting;
+    setting.offer.model = tests::digests_of(tests::fake_model());
     setting.offer.hidden_size = 16;
     setting.store = store_;
     setting.metrics = &cloud_metrics_;
@@ -44,6 +45,17 @@ class PeerActor : public tests::DeterministicSystem {
   }
   void connect() {
     caf::anon_send(peer_, transport::ConnectionUp{connection_, "edge", "memory"});
+    run();
+  }
+  static transport::FrameArrived frame_of(const transport::Message& message,
+                                          std::shared_ptr<const void> credit) {
+    auto frame = transport::encode_frame(message);
+    frame.erase(frame.begin(), frame.begin() + transport::frame_prefix_bytes);
+    return {std::move(frame), std::move(credit)};
+  }
+  /// The edge does.
+  void says(const transport::Message& message, std::shared_ptr<const void> credit) {
+    caf::anon_send(peer_, frame_of(message, std::move(credit)));
     run();
   }
   void end_store() {
@@ -77,6 +89,25 @@ TEST_F(PeerActor, EndsWithItsCloudWhereNothingIsConnectedYet) {
   self_->receive([&](const caf::down_msg&) { ended = true; },
                  caf::after(std::chrono::seconds(0)) >> [] {});
   EXPECT_TRUE(ended);
+}
+
+TEST_F(PeerActor, HoldsAFramesCreditUntilTheStoreHasTakenTheRows) {
+  connect();
+  transport::Hello hello;
+  hello.model = tests::digests_of(tests::fake_model());
+  hello.row_dtype = "fp32";
+  hello.hidden_size = 16;
+  says(hello, {});
+  transport::RowBatch rows;
+  rows.payload = std::make_shared<const std::vector<std::byte>>(64);
+  auto credit = std::make_shared<const int>();
+  const std::weak_ptr<const int> held = credit;
+  caf::anon_send(peer_, frame_of(rows, std::exchange(credit, nullptr)));
+  ASSERT_TRUE(scheduler_.prioritize(peer_));
+  scheduler_.run_once();
+  EXPECT_FALSE(held.expired()) << "rows in the store's mailbox that nothing bounds";
+  run();
+  EXPECT_TRUE(held.expired());
 }
 
 }  // namespace

@@ -19,15 +19,18 @@
 
 namespace cecollm::tests {
 
+template <class Handle>
+bool has_ended(const Handle& actor) {
+  auto* pointer = caf::actor_cast<caf::abstract_actor*>(actor);
+  return pointer->getf(caf::abstract_actor::is_cleaned_up_flag);
+}
+
 /// The state of an actor that is alive: nothing else runs while a test looks at it.
 template <class State, class Handle>
 const State& state_of(const Handle& actor) {
   using Pointer = typename Handle::template stateful_pointer<State>;
-  auto* pointer = caf::actor_cast<caf::abstract_actor*>(actor);
-  if (pointer->getf(caf::abstract_actor::is_cleaned_up_flag)) {
-    throw std::logic_error(std::string(State::name) + " has ended");
-  }
-  return dynamic_cast<Pointer>(pointer)->state;
+  if (has_ended(actor)) throw std::logic_error(std::string(State::name) + " has ended");
+  return dynamic_cast<Pointer>(caf::actor_cast<caf::abstract_actor*>(actor))->state;
 }
 
 class MemoryCloud {

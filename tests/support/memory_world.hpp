@@ -84,10 +84,11 @@ class MemoryWorld {
                  actors::StartGeneration{std::move(request), client});
     return watched;
   }
-  /// Its client has had enough, and says so or is just gone. Of no effect on one that has ended.
+  /// Its client has had enough, and says so or is just gone. Of no effect on one that has come to
+  /// its end already, and only tells the cloud.
   void leave(const std::shared_ptr<Watched>& watched, bool hangs_up) {
     const auto client = caf::actor_cast<caf::actor>(watched->client);
-    if (watched->gone || !watched->id || !client) return;
+    if (!watched->id || !client || is_ending(*watched)) return;
     watched->left = time_.now();
     if (!hangs_up) {
       caf::anon_send(edges_[watched->edge]->supervisor, actors::CancelGeneration{*watched->id});
@@ -244,6 +245,13 @@ class MemoryWorld {
     setting.peer.welcome.cloud_only = true;
     setting.detached = false;
     return setting;
+  }
+
+  bool is_ending(const Watched& watched) const {
+    const auto& generations = edge(watched.edge).generations;
+    const auto found = generations.find(*watched.id);
+    return found == generations.end() || has_ended(found->second) ||
+           state_of<actors::GenerationState>(found->second).finishing;
   }
 
   void act_where_due() {
