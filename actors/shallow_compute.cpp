@@ -35,12 +35,11 @@ void advance(Self self, const Advance& work) {
   if (!result) return;
   session.values_clamped += static_cast<std::uint64_t>(result->rows.clamped);
   // Rows first: they travel while the exit is decided and later layers run.
-  if (session.upload_rows) {
-    self->send(self->state.link,
-               UploadRows{work.generation, first_position, std::move(result->rows)});
+  if (session.link) {
+    self->send(session.link, UploadRows{work.generation, first_position, std::move(result->rows)});
   }
-  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), 0,
-                                             std::move(result->readings.front())});
+  self->send(session.decisions, ExitRead{work.generation, session.session->length(), 0,
+                                         std::move(result->readings.front())});
 }
 
 void deepen(Self self, const Deepen& work) {
@@ -52,8 +51,8 @@ void deepen(Self self, const Deepen& work) {
   step.read = {work.exit};
   auto result = run(self, session, step);
   if (!result) return;
-  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), work.exit,
-                                             std::move(result->readings.front())});
+  self->send(session.decisions, ExitRead{work.generation, session.session->length(), work.exit,
+                                         std::move(result->readings.front())});
 }
 
 std::int64_t layer_rows(const model::Engine& engine, const model::Session& session) {
@@ -68,12 +67,8 @@ std::int64_t layer_rows(const model::Engine& engine, const model::Session& sessi
 }  // namespace
 
 shallow_compute_actor::behavior_type shallow_compute(Self self,
-                                                     std::shared_ptr<model::Engine> engine,
-                                                     exit_decision_actor decisions,
-                                                     cloud_link_actor link) {
+                                                     std::shared_ptr<model::Engine> engine) {
   self->state.engine = std::move(engine);
-  self->state.decisions = std::move(decisions);
-  self->state.link = std::move(link);
   return {
       [self](const BeginSession& begin) {
         auto session = self->state.engine->open(begin.sampling);
@@ -82,7 +77,7 @@ shallow_compute_actor::behavior_type shallow_compute(Self self,
           return;
         }
         self->state.sessions[begin.generation] = {std::move(*session), begin.reply_to,
-                                                  begin.upload_rows, 0};
+                                                  begin.decisions, begin.link, 0};
       },
       [self](const Advance& work) { advance(self, work); },
       [self](const Deepen& work) { deepen(self, work); },
