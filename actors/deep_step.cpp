@@ -107,42 +107,37 @@ void evict(Self self, ContextKey key) {
   erase(self, key);
 }
 
-/// Makes room for what the works will add to the KV caches; those for which there is none leave.
+/// Makes room for what the works will add to the KV caches; those for which there is none wait for
+/// a later step.
 void make_room(Self self, std::vector<Work>& works) {
   auto& state = self->state;
   const auto budget = state.setting.kv_budget;
   if (budget == 0) return;
-  std::int64_t wanted = 0;
-  std::vector<std::int64_t> growth;
-  std::set<ContextKey> taking_part;
-  for (const auto& work : works) {
-    const auto& context = state.contexts.at(work.key);
-    const auto after = engine_of(self, context).kv_bytes_at(context.computed() + work.rows);
-    growth.push_back(std::max<std::int64_t>(0, after - context.kv_bytes));
-    wanted += growth.back();
-    taking_part.insert(work.key);
-  }
-  if (state.kv_bytes + wanted <= budget) return;
-
+  std::map<ContextKey, std::size_t> turns;
+  for (const auto& work : works) turns.emplace(work.key, turns.size());
   std::vector<ContextKey> keys;
   std::vector<policy::KvHolder> holders;
   for (const auto& [key, context] : state.contexts) {
-    // A stream's ids are nowhere else: it cannot be rebuilt.
-    const bool kept = context.stream.has_value() || taking_part.contains(key);
     keys.push_back(key);
-    holders.push_back({context.kv_bytes, context.last_asked, kept});
+    auto& holder = holders.emplace_back();
+    holder.bytes = context.kv_bytes;
+    holder.last_asked = context.last_asked;
+    holder.pinned = context.stream.has_value();  // its ids are nowhere else: no rebuilding it
+    if (const auto turn = turns.find(key); turn != turns.end()) {
+      holder.turn = turn->second;
+      const auto after = engine_of(self, context)
+                             .kv_bytes_at(context.computed() + works[turn->second].rows);
+      holder.growth = std::max<std::int64_t>(0, after - context.kv_bytes);
+    }
   }
-  for (const auto i : policy::choose_evictions(holders, wanted, budget)) evict(self, keys[i]);
-  // The last of the plan wait for a later step, in which others can be given up.
-  for (; works.size() > 1 && state.kv_bytes + wanted > budget; works.pop_back()) {
-    wanted -= growth[works.size() - 1];
-  }
-  if (state.kv_bytes + wanted > budget) {
+  const auto fit = policy::fit_step(holders, budget);
+  for (const auto i : fit.evicted) evict(self, keys[i]);
+  if (fit.turns == 0) {
     break_off(self, works.front().key, FaultCode::limit,
               "this context does not fit into the cloud's " + std::to_string(budget) +
                   " bytes of KV cache");
-    works.clear();
   }
+  works.resize(fit.turns);
 }
 
 /// Opens the session where there is none yet, and takes the rows or ids of this step.

@@ -43,25 +43,6 @@ using exit_decision_actor = caf::typed_actor<
     /// Forget a generation.
     caf::reacts_to<EndDecisions>>;
 
-/// See shallow_compute.hpp.
-struct BeginSession {
-  GenerationId generation = 0;
-  model::SamplingParams sampling;
-  bool upload_rows = false;
-  generation_actor reply_to;  // gets ComputeFailed
-};
-using shallow_compute_actor = caf::typed_actor<
-    /// Open a session.
-    caf::reacts_to<BeginSession>,
-    /// Run new ids through the first stage: rows go up, the first exit's reading to the decision.
-    caf::reacts_to<Advance>,
-    /// Catch up to a later exit and read it.
-    caf::reacts_to<Deepen>,
-    /// To itself: compute the next step with all that has arrived by now.
-    caf::reacts_to<RunShallowStep>,
-    /// Free the session and say what it computed.
-    caf::replies_to<EndShallow>::with<ShallowEnded>>;
-
 /// See cloud_link.hpp.
 struct OpenUpload {
   GenerationId generation = 0;
@@ -140,6 +121,26 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<ScoutReport>,
     /// Flush, close the connection and end.
     caf::reacts_to<Shutdown>>;
+
+/// See shallow_compute.hpp.
+struct BeginSession {
+  GenerationId generation = 0;
+  model::SamplingParams sampling;
+  exit_decision_actor decisions;  // gets the readings
+  cloud_link_actor link;          // gets the rows; null: they go nowhere
+  generation_actor reply_to;      // gets ComputeFailed
+};
+using shallow_compute_actor = caf::typed_actor<
+    /// Open a session.
+    caf::reacts_to<BeginSession>,
+    /// Run new ids through the first stage: rows go up, the first exit's reading to the decision.
+    caf::reacts_to<Advance>,
+    /// Catch up to a later exit and read it.
+    caf::reacts_to<Deepen>,
+    /// To itself: compute the next step with all that has arrived by now.
+    caf::reacts_to<RunShallowStep>,
+    /// Free the session and say what it computed.
+    caf::replies_to<EndShallow>::with<ShallowEnded>>;
 
 /// See edge_supervisor.hpp.
 using edge_supervisor_actor = caf::typed_actor<

@@ -25,22 +25,23 @@ void spawn_children(Self self) {
     state.probe = self->spawn<child_options>(network_probe, setting.probe, state.link,
                                              edge_supervisor_actor(self));
   }
-  if (setting.detached) {
-    if (setting.tokenizer) {
-      state.tokenizer = self->spawn<child_options + caf::detached>(tokenizer, setting.tokenizer);
-    }
-    state.shallow = self->spawn<child_options + caf::detached>(shallow_compute, setting.engine,
-                                                               state.decisions, state.link);
+  if (setting.tokenizer) {
+    state.tokenizer = setting.detached
+                          ? self->spawn<child_options + caf::detached>(tokenizer, setting.tokenizer)
+                          : self->spawn<child_options>(tokenizer, setting.tokenizer);
+  }
+  if (setting.shallow) {
+    state.shallow = setting.shallow;
+    self->monitor(state.shallow);
   } else {
-    if (setting.tokenizer)
-      state.tokenizer = self->spawn<child_options>(tokenizer, setting.tokenizer);
-    state.shallow =
-        self->spawn<child_options>(shallow_compute, setting.engine, state.decisions, state.link);
+    state.shallow = setting.detached ? self->spawn<child_options + caf::detached>(shallow_compute,
+                                                                                  setting.engine)
+                                     : self->spawn<child_options>(shallow_compute, setting.engine);
   }
 }
 
 GenerationSetting setting_for(const EdgeSupervisorState& state, GenerationId id) {
-  const auto& config = state.setting.engine->config();
+  const auto& config = state.setting.engine ? state.setting.engine->config() : state.setting.config;
   GenerationSetting setting;
   setting.id = id;
   setting.tokenizer_handle = state.tokenizer;
@@ -139,7 +140,8 @@ LinkReport report(const EdgeSupervisorState& state) {
 
 GenerationStarted start(Self self, const StartGeneration& start) {
   auto& state = self->state;
-  const auto id = ++state.last_generation;
+  const auto id =
+      std::exchange(state.next_generation, state.next_generation + state.setting.generation_step);
   if (state.shutting_down || state.generations.size() >= state.setting.max_generations) {
     GenerationFinished refused;
     refused.generation = id;
@@ -196,6 +198,7 @@ void child_down(Self self, const caf::down_msg& down) {
 
 edge_supervisor_actor::behavior_type edge_supervisor(Self self, EdgeSetting setting) {
   self->state.setting = std::move(setting);
+  self->state.next_generation = self->state.setting.first_generation;
   spawn_children(self);
   if (self->state.link) {
     start_modes(self);

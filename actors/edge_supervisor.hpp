@@ -15,13 +15,21 @@
 namespace cecollm::actors {
 
 struct EdgeSetting {
-  std::shared_ptr<model::Engine> engine;              // Part::edge
+  std::shared_ptr<model::Engine> engine;  // Part::edge; null where `shallow` is given
+  /// Serves other edges too, or has its rows from elsewhere: used as it is, and left running.
+  shallow_compute_actor shallow;
+  /// Of the model where there is no engine: layers, positions, end of text.
+  model::ModelConfig config;
   std::shared_ptr<const model::Tokenizer> tokenizer;  // null: prompts come as ids
   std::optional<CloudLinkSetting> link;               // none: standalone for ever
   NetworkProbeSetting probe;         // the supervisor fills in its metrics and the link's
   policy::ModeSettings mode;         // of an edge with a link
   bool adaptive = true;              // false: stay in mode.preferred whatever the link does
   std::size_t max_generations = 64;  // at a time; more are refused
+  /// Ids are first_generation, first_generation + generation_step, …: edges that share `shallow`
+  /// must not meet.
+  GenerationId first_generation = 1;
+  GenerationId generation_step = 1;
   /// Own threads for the actors that compute; off only in tests that own the scheduler.
   bool detached = true;
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actors
@@ -39,7 +47,7 @@ struct EdgeSupervisorState {
   std::optional<policy::ModeController> modes;  // of an edge with a link
   LinkMeasured measured;                        // the last
   std::optional<caf::actor_clock::time_point> mode_due;
-  GenerationId last_generation = 0;
+  GenerationId next_generation = 1;
   std::map<GenerationId, generation_actor> generations;
   bool shutting_down = false;
 };

@@ -55,7 +55,8 @@ void begin_local(Self self) {
   self->send(state.setting.decisions,
              BeginDecisions{state.setting.id, state.request.thresholds, self});
   self->send(state.setting.shallow,
-             BeginSession{state.setting.id, state.request.sampling, upload, self});
+             BeginSession{state.setting.id, state.request.sampling, state.setting.decisions,
+                          upload ? state.setting.link : cloud_link_actor{}, self});
   std::vector<model::TokenId> ids = state.prompt;
   ids.insert(ids.end(), state.output.begin(), state.output.end());
   self->send(state.setting.shallow, Advance{state.setting.id, std::move(ids), state.prompt.size()});
@@ -100,7 +101,8 @@ void begin(Self self, std::vector<model::TokenId> ids) {
 }
 
 /// Emits one token; ends the generation or starts the next position.
-void emit(Self self, const model::Reading& reading, policy::Source source, bool last_on_cloud) {
+void emit(Self self, const model::Reading& reading, policy::Source source, bool last_on_cloud,
+          std::optional<AskEnd> ask = std::nullopt) {
   auto& state = self->state;
   const auto now = self->clock().now();
   TokenEvent event;
@@ -111,6 +113,7 @@ void emit(Self self, const model::Reading& reading, policy::Source source, bool 
   event.confidence = reading.confidence;
   event.logprob = reading.logprob;
   event.top = reading.top;
+  event.ask = ask;
 
   count_token(*state.setting.metrics, source);
   if (state.output.empty()) {
@@ -151,8 +154,10 @@ void fall_back(Self self, monitoring::AskOutcome outcome) {
   auto& state = self->state;
   state.setting.metrics->asks[outcome].Increment();
   const auto fallback = std::exchange(state.waiting, std::nullopt);
-  state.result.cloud_wait += self->clock().now() - fallback->asked;
-  emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false);
+  const auto wait = self->clock().now() - fallback->asked;
+  state.result.cloud_wait += wait;
+  emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false,
+       AskEnd{outcome, wait, {}, {}});
 }
 
 void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason reason) {
@@ -201,7 +206,8 @@ void cloud_answered(Self self, const CloudAnswered& answer) {
   state.setting.metrics->cloud_wait.Observe(monitoring::seconds(wait));
   state.cloud_positions = answer.position;
   state.waiting.reset();
-  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false);
+  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false,
+       AskEnd{monitoring::AskOutcome::answered, wait, answer.queue, answer.compute});
 }
 
 void cloud_failed(Self self, const CloudFailed& failure) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/sampling.hpp"
+#include "monitoring/metrics.hpp"
 #include "policy/exit_decision.hpp"
 #include "policy/mode_controller.hpp"
 #include "policy/source.hpp"
@@ -32,6 +33,14 @@ struct GenerationRequest {
   std::chrono::milliseconds first_token_deadline{5000};
 };
 
+/// What came of asking the cloud for a token.
+struct AskEnd {
+  monitoring::AskOutcome outcome = monitoring::AskOutcome::answered;
+  std::chrono::nanoseconds wait{0};      // until the token was decided
+  std::chrono::microseconds queue{0};    // of it before the cloud's pass; where it answered
+  std::chrono::microseconds compute{0};  // of it the cloud's pass
+};
+
 /// One emitted token, in order.
 struct TokenEvent {
   GenerationId generation = 0;
@@ -42,6 +51,7 @@ struct TokenEvent {
   float confidence = 0.0F;
   float logprob = 0.0F;
   std::vector<model::TokenLogprob> top;
+  std::optional<AskEnd> ask;  // where the cloud was wanted for this token alone
 };
 
 enum class FinishReason {

@@ -55,12 +55,12 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
 void tell(Self self, const Work& work, ShallowSession& session, model::StepResult result) {
   session.values_clamped += static_cast<std::uint64_t>(result.rows.clamped);
   // Rows first: they travel while the exit is decided and later layers run.
-  if (session.upload_rows && result.rows.count > 0) {
-    self->send(self->state.link,
+  if (session.link && result.rows.count > 0) {
+    self->send(session.link,
                UploadRows{work.generation, work.first_position, std::move(result.rows)});
   }
   if (!work.exit) return;
-  self->send(self->state.decisions, ExitRead{work.generation, session.session->length(), *work.exit,
+  self->send(session.decisions, ExitRead{work.generation, session.session->length(), *work.exit,
                                              std::move(result.readings.front())});
 }
 
@@ -107,12 +107,8 @@ std::int64_t layer_rows(const model::Engine& engine, const model::Session& sessi
 }  // namespace
 
 shallow_compute_actor::behavior_type shallow_compute(Self self,
-                                                     std::shared_ptr<model::Engine> engine,
-                                                     exit_decision_actor decisions,
-                                                     cloud_link_actor link) {
+                                                     std::shared_ptr<model::Engine> engine) {
   self->state.engine = std::move(engine);
-  self->state.decisions = std::move(decisions);
-  self->state.link = std::move(link);
   return {
       [self](const BeginSession& begin) {
         auto session = self->state.engine->open(begin.sampling);
@@ -123,7 +119,8 @@ shallow_compute_actor::behavior_type shallow_compute(Self self,
         auto& place = self->state.sessions[begin.generation];
         place.session = std::move(*session);
         place.generation = begin.reply_to;
-        place.upload_rows = begin.upload_rows;
+        place.decisions = begin.decisions;
+        place.link = begin.link;
       },
       [self](const Advance& work) {
         const auto found = self->state.sessions.find(work.generation);

@@ -1,7 +1,8 @@
 #pragma once
 // Shallow compute: the edge partition's layers. A detached actor that computes in steps on its own
 // thread: what arrived before a step begins may take part in it, so that several generations share
-// each product.
+// each product. Several edges of one process may share it, as long as the ids of their generations
+// differ.
 
 #include <map>
 #include <memory>
@@ -17,7 +18,8 @@ namespace cecollm::actors {
 struct ShallowSession {
   std::unique_ptr<model::Session> session;
   generation_actor generation;
-  bool upload_rows = false;
+  exit_decision_actor decisions;
+  cloud_link_actor link;  // null: nobody wants the rows
   std::uint64_t values_clamped = 0;
   std::vector<model::TokenId> ids;  // that wait for the first stage
   std::size_t prompt_count = 0;     // how many of them, from the front, belong to the prompt
@@ -37,6 +39,6 @@ struct ShallowComputeState {
 
 shallow_compute_actor::behavior_type shallow_compute(
     shallow_compute_actor::stateful_pointer<ShallowComputeState> self,
-    std::shared_ptr<model::Engine> engine, exit_decision_actor decisions, cloud_link_actor link);
+    std::shared_ptr<model::Engine> engine);
 
 }  // namespace cecollm::actors

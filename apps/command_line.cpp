@@ -11,6 +11,8 @@
 #include "apps/edge_command.hpp"
 #include "apps/generate_command.hpp"
 #include "apps/inspect_command.hpp"
+#include "apps/load_command.hpp"
+#include "apps/record_command.hpp"
 #include "apps/relay_command.hpp"
 #include "apps/split_command.hpp"
 #include "apps/tokenize_command.hpp"
@@ -29,6 +31,8 @@ void register_commands(CLI::App& app, Command& chosen) {
   register_inspect(app, chosen);
   register_split(app, chosen);
   register_relay(app, chosen);
+  register_record(app, chosen);
+  register_load(app, chosen);
   register_config(app, chosen);
 }
 

@@ -1,16 +1,14 @@
 #include "apps/edge_node.hpp"
 
-#include <random>
 #include <utility>
 
 #include "actors/handshake.hpp"
+#include "apps/edge_link.hpp"
 #include "apps/node_info.hpp"
 #include "apps/node_setup.hpp"
 #include "apps/tokenizer_source.hpp"
-#include "apps/version.hpp"
 #include "model/checkpoint.hpp"
 #include "model/torch_engine.hpp"
-#include "transport/connection.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -19,58 +17,6 @@ namespace {
 constexpr std::chrono::seconds actor_limit{30};
 /// A generation has deadlines of its own; this only bounds a broken one.
 constexpr std::chrono::minutes generation_limit{24 * 60};
-
-std::uint64_t random_number() {
-  std::random_device source;
-  return (std::uint64_t{source()} << 32U) | source();
-}
-
-Outcome<actors::CloudLinkSetting> link_setting(const EdgeSettings& settings,
-                                               const model::ModelConfig& config,
-                                               const model::ModelIdentity& identity,
-                                               const model::RowCodec& codec) {
-  const auto tls = load_tls(transport::TlsRole::client, settings.link);
-  if (!tls) return tl::unexpected(tls.error());
-  actors::CloudLinkSetting link;
-  link.hello.software = "cecollm " + std::string(version());
-  link.hello.instance = random_number();
-  link.hello.model = actors::to_wire(identity);
-  link.hello.row_dtype = codec.name();
-  link.hello.hidden_size = config.hidden_size;
-  link.row_bytes = codec.row_bytes(config.hidden_size);
-  link.reconnect_seed = random_number();
-  link.max_kept_bytes = settings.row_memory;
-  link.budget = settings.upload_budget;
-  std::shared_ptr<transport::EmulatedLink> emulated;
-  if (settings.emulated_link) {
-    // Connections run on the actor clock, which is this one.
-    emulated = std::make_shared<transport::EmulatedLink>(*settings.emulated_link,
-                                                         std::chrono::steady_clock::now());
-  }
-  for (const auto& endpoint : settings.clouds) {
-    // The actor system is known only to the actor that dials.
-    link.dials.push_back([endpoint, tls = *tls, limits = connection_limits(settings.link),
-                          emulated](const caf::actor& owner) {
-      transport::dial(owner.home_system(), endpoint, tls, limits, owner, emulated);
-    });
-  }
-  return link;
-}
-
-monitoring::EdgeLabels labels_for(const ModelSettings& settings, const model::ModelConfig& config,
-                                  const std::string& digest) {
-  monitoring::EdgeLabels labels;
-  labels.node = node_info(settings, config, digest);
-  labels.exit_layers = config.exits->layers;
-  for (const auto mode :
-       {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
-    labels.modes.emplace_back(policy::name_of(mode));
-  }
-  for (const auto reason : policy::all_mode_reasons) {
-    labels.transition_reasons.emplace_back(policy::name_of(reason));
-  }
-  return labels;
-}
 
 }  // namespace
 
@@ -120,7 +66,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
       new EdgeNode(std::move(*engine), std::move(*tokenizer),
-                   labels_for(settings.model, checkpoint->config(), identity->whole_digest)));
+                   edge_labels(settings.model, checkpoint->config(), identity->whole_digest)));
   auto exporter = start_exporter(settings.monitoring, node->registry_);
   if (!exporter) return tl::unexpected(exporter.error());
   node->exporter_ = std::move(*exporter);
@@ -133,9 +79,10 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   setting.mode = settings.supervisor;
   setting.adaptive = settings.adaptive;
   if (!settings.clouds.empty()) {
-    auto link = link_setting(settings, checkpoint->config(), *identity, *codec);
-    if (!link) return tl::unexpected(link.error());
-    setting.link = std::move(*link);
+    const auto links = EdgeLinks::prepare(
+        settings, {actors::to_wire(*identity), codec, checkpoint->config().hidden_size});
+    if (!links) return tl::unexpected(links.error());
+    setting.link = links->make(settings.emulated_link);
   }
   node->supervisor_ = node->system_.spawn(actors::edge_supervisor, std::move(setting));
   return node;

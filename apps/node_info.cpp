@@ -1,6 +1,7 @@
 #include "apps/node_info.hpp"
 
 #include "apps/version.hpp"
+#include "policy/mode_controller.hpp"
 
 namespace cecollm::apps {
 
@@ -17,6 +18,21 @@ monitoring::NodeInfo node_info(const ModelSettings& settings, const model::Model
   }
   info.dtype = model::name_of(model::resolve(settings.dtype));
   return info;
+}
+
+monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::ModelConfig& config,
+                                   const std::string& digest) {
+  monitoring::EdgeLabels labels;
+  labels.node = node_info(settings, config, digest);
+  labels.exit_layers = config.exits->layers;
+  for (const auto mode :
+       {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
+    labels.modes.emplace_back(policy::name_of(mode));
+  }
+  for (const auto reason : policy::all_mode_reasons) {
+    labels.transition_reasons.emplace_back(policy::name_of(reason));
+  }
+  return labels;
 }
 
 }  // namespace cecollm::apps

@@ -11,4 +11,8 @@ namespace cecollm::apps {
 monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
                                const std::string& digest);
 
+/// The labels of an edge's metrics. `config` has early exits.
+monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::ModelConfig& config,
+                                   const std::string& digest);
+
 }  // namespace cecollm::apps

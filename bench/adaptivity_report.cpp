@@ -6,9 +6,8 @@
 #include <iomanip>
 #include <sstream>
 
+#include "load/line_plot.hpp"
 #include <nlohmann/json.hpp>
-
-#include "bench/line_plot.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -67,13 +66,13 @@ std::string json(const std::string& conditions, const std::vector<AdaptivityCell
 }
 
 /// One line a mode over the constant links.
-std::vector<PlotLine> lines_of(const std::vector<AdaptivityCell>& cells,
-                               double AdaptivityCell::*value) {
-  std::vector<PlotLine> lines;
+std::vector<load::PlotLine> lines_of(const std::vector<AdaptivityCell>& cells,
+                                     double AdaptivityCell::*value) {
+  std::vector<load::PlotLine> lines;
   for (const auto& cell : cells) {
     if (cell.rtt_ms <= 0 || cell.*value <= 0) continue;
-    auto line = std::ranges::find(lines, cell.mode, &PlotLine::name);
-    if (line == lines.end()) line = lines.insert(lines.end(), PlotLine{cell.mode, {}});
+    auto line = std::ranges::find(lines, cell.mode, &load::PlotLine::name);
+    if (line == lines.end()) line = lines.insert(lines.end(), load::PlotLine{cell.mode, {}});
     line->points.emplace_back(cell.rtt_ms, cell.*value);
   }
   return lines;
@@ -96,13 +95,14 @@ bool write_adaptivity(const std::filesystem::path& directory, const std::string&
                  write(directory / "adaptivity.json", json(conditions, cells));
   const auto means = lines_of(cells, &AdaptivityCell::mean_ms);
   if (!means.empty()) {
-    const std::string across = "round trip, ms";
+    const load::PlotAxis across{"round trip, ms", true};
+    const load::PlotAxis up{"ms", true};
     written = written &&
               write(directory / "adaptivity-mean.svg",
-                    line_plot("Time per token, mean", across, "ms", means)) &&
+                    load::line_plot("Time per token, mean", across, up, means)) &&
               write(directory / "adaptivity-p99.svg",
-                    line_plot("Time per token, 99th percentile", across, "ms",
-                              lines_of(cells, &AdaptivityCell::p99_ms)));
+                    load::line_plot("Time per token, 99th percentile", across, up,
+                                    lines_of(cells, &AdaptivityCell::p99_ms)));
   }
   return written;
 }

@@ -8,30 +8,51 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-KvHolder holder(std::int64_t bytes, int asked_at, bool in_step = false) {
-  return {bytes, TimePoint(std::chrono::seconds(asked_at)), in_step};
+KvHolder idle(std::int64_t bytes, int asked_at) {
+  return {bytes, TimePoint(std::chrono::seconds(asked_at)), false, {}, 0};
+}
+KvHolder growing(std::int64_t bytes, std::int64_t growth, std::size_t turn, int asked_at = 9) {
+  return {bytes, TimePoint(std::chrono::seconds(asked_at)), false, turn, growth};
 }
 
 TEST(KvBudget, EvictsNobodyWhileThereIsRoom) {
-  const std::vector holders{holder(10, 1), holder(10, 2)};
-  EXPECT_THAT(choose_evictions(holders, 5, 25), IsEmpty());
+  const std::vector holders{idle(10, 1), growing(10, 5, 0)};
+  const auto fit = fit_step(holders, 25);
+  EXPECT_EQ(fit.turns, 1U);
+  EXPECT_THAT(fit.evicted, IsEmpty());
 }
 
 TEST(KvBudget, EvictsTheLongestUnaskedFirstAndNoMoreThanNeeded) {
-  const std::vector holders{holder(10, 3), holder(10, 1), holder(10, 2)};
-  EXPECT_THAT(choose_evictions(holders, 1, 30), ElementsAre(1));
-  EXPECT_THAT(choose_evictions(holders, 15, 30), ElementsAre(1, 2));
+  const std::vector holders{idle(10, 3), idle(10, 1), idle(10, 2), growing(0, 1, 0)};
+  EXPECT_THAT(fit_step(holders, 30).evicted, ElementsAre(1));
+  const std::vector more{idle(10, 3), idle(10, 1), idle(10, 2), growing(0, 15, 0)};
+  EXPECT_THAT(fit_step(more, 30).evicted, ElementsAre(1, 2));
 }
 
-TEST(KvBudget, SparesThoseThatAreAboutToGrow) {
-  const std::vector holders{holder(10, 1, true), holder(10, 2)};
-  EXPECT_THAT(choose_evictions(holders, 10, 20), ElementsAre(1));
-  EXPECT_THAT(choose_evictions(holders, 100, 20), ElementsAre(1)) << "not enough, but all there is";
+TEST(KvBudget, SparesThoseThatTakePartHoweverLongAgoTheyAsked) {
+  const std::vector holders{growing(10, 5, 0, 1), idle(10, 2)};
+  EXPECT_THAT(fit_step(holders, 20).evicted, ElementsAre(1));
 }
 
-TEST(KvBudget, SparesThoseThatHoldNothing) {
-  const std::vector holders{holder(0, 1), holder(10, 2)};
-  EXPECT_THAT(choose_evictions(holders, 15, 20), ElementsAre(1));
+TEST(KvBudget, LetsTheLastOfAStepWaitAndEvenGivesThemUp) {
+  const std::vector holders{growing(50, 10, 0), growing(50, 10, 1)};
+  const auto fit = fit_step(holders, 100);
+  EXPECT_EQ(fit.turns, 1U);
+  EXPECT_THAT(fit.evicted, ElementsAre(1));
+}
+
+TEST(KvBudget, SparesWhatIsPinned) {
+  KvHolder stream = idle(10, 1);
+  stream.pinned = true;
+  const std::vector holders{stream, idle(10, 2), growing(0, 5, 0)};
+  EXPECT_THAT(fit_step(holders, 20).evicted, ElementsAre(1));
+}
+
+TEST(KvBudget, HasNoRoomForWhatExceedsItAlone) {
+  const std::vector holders{idle(10, 1), growing(20, 90, 0)};
+  const auto fit = fit_step(holders, 100);
+  EXPECT_EQ(fit.turns, 0U);
+  EXPECT_THAT(fit.evicted, IsEmpty()) << "in vain";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "bench/line_plot.hpp"
+#include "load/line_plot.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <sstream>
 
-namespace cecollm::bench {
+namespace cecollm::load {
 namespace {
 
 constexpr double width = 640;
@@ -16,15 +16,28 @@ constexpr double right = 150;  // for the names of the lines
 constexpr double top = 40;
 constexpr double bottom = 50;
 
-/// Positions on a logarithmic axis, with its ticks at 1, 2 and 5 times powers of ten.
-class LogAxis {
+/// Positions on an axis, with its ticks.
+class Axis {
  public:
-  LogAxis(double least, double most, double from, double to)
-      : least_(std::log10(least / 1.2)), most_(std::log10(most * 1.2)), from_(from), to_(to) {}
-  double at(double value) const {
-    return from_ + (to_ - from_) * (std::log10(value) - least_) / (most_ - least_);
+  Axis(bool logarithmic, double least, double most, double from, double to)
+      : logarithmic_(logarithmic), from_(from), to_(to) {
+    if (logarithmic) {
+      least_ = std::log10(least / 1.2);
+      most_ = std::log10(most * 1.2);
+    } else {
+      least_ = std::min(least, 0.0);
+      most_ = most > least_ ? most * 1.02 : least_ + 1;
+    }
   }
-  std::vector<double> ticks() const {
+  double at(double value) const {
+    const double place = logarithmic_ ? std::log10(value) : value;
+    return from_ + (to_ - from_) * (place - least_) / (most_ - least_);
+  }
+  std::vector<double> ticks() const { return logarithmic_ ? log_ticks() : even_ticks(); }
+
+ private:
+  /// At 1, 2 and 5 times powers of ten.
+  std::vector<double> log_ticks() const {
     std::vector<double> values;
     for (auto power = static_cast<int>(std::floor(least_)); power <= static_cast<int>(most_) + 1;
          ++power) {
@@ -35,10 +48,22 @@ class LogAxis {
     }
     return values;
   }
+  /// At multiples of 1, 2 or 5 times a power of ten, some six of them.
+  std::vector<double> even_ticks() const {
+    constexpr double wanted = 6;
+    const double power = std::pow(10.0, std::floor(std::log10((most_ - least_) / wanted)));
+    double step = power;
+    for (const double factor : {2.0, 5.0, 10.0}) {
+      if ((most_ - least_) / step > wanted) step = factor * power;
+    }
+    std::vector<double> values;
+    for (int i = 0; least_ + step * i <= most_ && i < 100; ++i) values.push_back(least_ + step * i);
+    return values;
+  }
 
- private:
-  double least_;
-  double most_;
+  bool logarithmic_;
+  double least_ = 0;
+  double most_ = 0;
   double from_;
   double to_;
 };
@@ -50,17 +75,17 @@ void text(std::ostream& svg, double x, double y, const std::string& what,
 
 }  // namespace
 
-std::string line_plot(const std::string& title, const std::string& x_label,
-                      const std::string& y_label, const std::vector<PlotLine>& lines) {
+std::string line_plot(const std::string& title, const PlotAxis& x_axis, const PlotAxis& y_axis,
+                      const std::vector<PlotLine>& lines, bool marked) {
   constexpr double none = std::numeric_limits<double>::infinity();
-  std::array<double, 4> box{none, 0, none, 0};
+  std::array<double, 4> box{none, -none, none, -none};
   for (const auto& line : lines) {
     for (const auto& [x, y] : line.points) {
       box = {std::min(box[0], x), std::max(box[1], x), std::min(box[2], y), std::max(box[3], y)};
     }
   }
-  const LogAxis across(box[0], box[1], left, width - right);
-  const LogAxis up(box[2], box[3], height - bottom, top);
+  const Axis across(x_axis.logarithmic, box[0], box[1], left, width - right);
+  const Axis up(y_axis.logarithmic, box[2], box[3], height - bottom, top);
   std::ostringstream svg;
   svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width << "\" height=\"" << height
       << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
@@ -80,8 +105,8 @@ std::string line_plot(const std::string& title, const std::string& x_label,
         << "\" y2=\"" << up.at(tick) << "\" stroke=\"#ddd\"/>\n";
     text(svg, left - 6, up.at(tick) + 4, label.str(), "text-anchor=\"end\"");
   }
-  text(svg, (left + width - right) / 2, height - 12, x_label, "text-anchor=\"middle\"");
-  text(svg, 16, (top + height - bottom) / 2, y_label,
+  text(svg, (left + width - right) / 2, height - 12, x_axis.label, "text-anchor=\"middle\"");
+  text(svg, 16, (top + height - bottom) / 2, y_axis.label,
        "text-anchor=\"middle\" transform=\"rotate(-90 16 " +
            std::to_string((top + height - bottom) / 2) + ")\"");
   constexpr std::array colours{"#1b6ca8", "#d1495b", "#2e8b57", "#8d5fd3", "#edae49"};
@@ -91,6 +116,7 @@ std::string line_plot(const std::string& title, const std::string& x_label,
     for (const auto& [x, y] : lines[i].points) svg << across.at(x) << ',' << up.at(y) << ' ';
     svg << "\"/>\n";
     for (const auto& [x, y] : lines[i].points) {
+      if (!marked) break;
       svg << "<circle r=\"3\" fill=\"" << colour << "\" cx=\"" << across.at(x) << "\" cy=\""
           << up.at(y) << "\"/>\n";
     }
@@ -101,4 +127,4 @@ std::string line_plot(const std::string& title, const std::string& x_label,
   return svg.str();
 }
 
-}  // namespace cecollm::bench
+}  // namespace cecollm::load
