@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -114,7 +115,17 @@ void make_room(Self self, std::vector<Work>& works) {
   const auto budget = state.setting.kv_budget;
   if (budget == 0) return;
   std::map<ContextKey, std::size_t> turns;
-  for (const auto& work : works) turns.emplace(work.key, turns.size());
+  std::vector<std::int64_t> growth;
+  std::int64_t needed = state.kv_bytes;
+  for (const auto& work : works) {
+    const auto& context = state.contexts.at(work.key);
+    const auto after = engine_of(self, context).kv_bytes_at(context.computed() + work.rows);
+    growth.push_back(std::max<std::int64_t>(0, after - context.kv_bytes));
+    needed += growth.back();
+    turns.emplace(work.key, turns.size());
+  }
+  if (needed <= budget) return;
+
   std::vector<ContextKey> keys;
   std::vector<policy::KvHolder> holders;
   for (const auto& [key, context] : state.contexts) {
@@ -125,9 +136,7 @@ void make_room(Self self, std::vector<Work>& works) {
     holder.pinned = context.stream.has_value();  // its ids are nowhere else: no rebuilding it
     if (const auto turn = turns.find(key); turn != turns.end()) {
       holder.turn = turn->second;
-      const auto after = engine_of(self, context)
-                             .kv_bytes_at(context.computed() + works[turn->second].rows);
-      holder.growth = std::max<std::int64_t>(0, after - context.kv_bytes);
+      holder.growth = growth[turn->second];
     }
   }
   const auto fit = policy::fit_step(holders, budget);

@@ -30,8 +30,6 @@ struct ShallowSession {
 struct ShallowComputeState {
   static inline const char* name = "shallow_compute";
   std::shared_ptr<model::Engine> engine;
-  exit_decision_actor decisions;
-  cloud_link_actor link;  // null without a cloud
   policy::BatchLimits limits;
   std::map<GenerationId, ShallowSession> sessions;
   bool step_due = false;  // a RunShallowStep is in the mailbox
