@@ -61,7 +61,7 @@ void tell(Self self, const Work& work, ShallowSession& session, model::StepResul
   }
   if (!work.exit) return;
   self->send(session.decisions, ExitRead{work.generation, session.session->length(), *work.exit,
-                                             std::move(result.readings.front())});
+                                         std::move(result.readings.front())});
 }
 
 void run_step(Self self) {

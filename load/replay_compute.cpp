@@ -87,6 +87,7 @@ replay_compute_actor::behavior_type replay_compute(Self self, ReplaySetting sett
       },
       [self](const actors::Advance& work) { advance(self, work); },
       [self](const actors::Deepen& work) { deepen(self, work); },
+      [](const actors::RunShallowStep&) {},  // nothing is computed in steps here
       [self](const actors::EndShallow& end) {
         self->state.sessions.erase(end.generation);
         return actors::ShallowEnded{};

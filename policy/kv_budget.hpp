@@ -1,6 +1,6 @@
 #pragma once
-// Whose KV cache to give up when memory runs out. The rows that it was computed from are kept, so it
-// costs a recomputation at the next ask, not the context.
+// Whose KV cache to give up when memory runs out. The rows that it was computed from are kept, so
+// it costs a recomputation at the next ask, not the context.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,8 @@ struct KvFit {
 };
 
 /// The most turns of a step for which `budget` has room once others are given up: no more than
-/// needed, the least recently asked first. Whoever has to wait for a later step may be given up too.
+/// needed, the least recently asked first. Whoever has to wait for a later step may be given up
+/// too.
 KvFit fit_step(std::span<const KvHolder> holders, std::int64_t budget);
 
 }  // namespace cecollm::policy

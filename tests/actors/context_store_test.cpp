@@ -18,7 +18,8 @@ struct HeardFromStore {
   std::vector<transport::Message> to_peer;
 };
 
-deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer, HeardFromStore* heard) {
+deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer,
+                                                     HeardFromStore* heard) {
   return {[heard](const DeepAsk& work) { heard->asks.push_back(work); },
           [heard](const DeepRows& work) { heard->ahead.push_back(work); },
           [](const DeepGenerate&) {},

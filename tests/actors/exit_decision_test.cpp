@@ -13,7 +13,7 @@ struct HeardDecisions {
 };
 
 generation_actor::behavior_type deciding_generation(generation_actor::pointer,
-                                                      HeardDecisions* heard) {
+                                                    HeardDecisions* heard) {
   return {[heard](const ExitTaken& taken) { heard->taken.push_back(taken); },
           [heard](const NoExitSure& reading) { heard->not_sure.push_back(reading); },
           [](const CloudAnswered&) {},

@@ -9,6 +9,7 @@
 // and the look-ups fail loudly.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
