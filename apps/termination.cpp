@@ -1,17 +1,44 @@
 #include "apps/termination.hpp"
 
+#include <atomic>
 #include <ctime>
 
 namespace cecollm::apps {
+namespace {
+
+std::atomic<pthread_t> waiting_thread{};
+static_assert(std::atomic<pthread_t>::is_always_lock_free, "a signal handler reads it");
+
+/// Runs on a thread that does not block the signal; where it waits, it is blocked and stays.
+void hand_on(int signal) {
+  pthread_kill(waiting_thread, signal);
+}
+
+void install(int signal, struct sigaction& before) {
+  sigaction(signal, nullptr, &before);
+  if (before.sa_handler == SIG_IGN) return;  // as nohup wants it
+  struct sigaction action {};
+  action.sa_handler = hand_on;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
 
 Termination::Termination() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  waiting_thread = pthread_self();
+  install(SIGINT, interrupt_before_);
+  install(SIGTERM, terminate_before_);
 }
 
 Termination::~Termination() {
+  sigaction(SIGINT, &interrupt_before_, nullptr);
+  sigaction(SIGTERM, &terminate_before_, nullptr);
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

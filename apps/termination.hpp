@@ -8,7 +8,8 @@
 namespace cecollm::apps {
 
 /// Blocks both signals for this thread and every thread that starts later, so construct it before
-/// any actor system; the destructor restores the mask.
+/// any actor system. Threads that were there before, such as a BLAS library's, hand them on to this
+/// one, which alone may wait. The destructor restores mask and handlers. One at a time.
 class Termination {
  public:
   Termination();
@@ -22,6 +23,8 @@ class Termination {
  private:
   sigset_t signals_{};
   sigset_t before_{};
+  struct sigaction interrupt_before_ {};
+  struct sigaction terminate_before_ {};
   bool received_ = false;
 };
 

@@ -20,11 +20,20 @@ std::optional<double> number_in(std::string_view text) {
   return value;
 }
 
+/// Where the value of the label `le` begins, whichever labels come before it.
+std::size_t bound_in(std::string_view line) {
+  constexpr std::string_view label = "le=\"";
+  auto at = line.find(label);
+  while (at != std::string_view::npos && line[at - 1] != '{' && line[at - 1] != ',') {
+    at = line.find(label, at + 1);  // the end of "role"
+  }
+  return at == std::string_view::npos ? at : at + label.size();
+}
+
 }  // namespace
 
 std::vector<BucketCount> histogram_in(std::string_view page, std::string_view name) {
   const auto begin = std::string(name) + "_bucket{";
-  constexpr std::string_view label = "le=\"";
   std::vector<BucketCount> buckets;
   double below = 0;
   while (!page.empty()) {
@@ -33,11 +42,10 @@ std::vector<BucketCount> histogram_in(std::string_view page, std::string_view na
     page.remove_prefix(end == std::string_view::npos ? page.size() : end + 1);
     if (!line.starts_with(begin)) continue;
     if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto at = line.find(label);
-    const auto quote = at == std::string_view::npos ? at : line.find('"', at + label.size());
+    const auto from = bound_in(line);
+    const auto quote = from == std::string_view::npos ? from : line.find('"', from);
     const auto blank = line.rfind(' ');
     if (quote == std::string_view::npos || blank == std::string_view::npos) return {};
-    const auto from = at + label.size();
     const auto up_to = number_in(line.substr(from, quote - from));
     const auto count = number_in(line.substr(blank + 1));
     const bool rising = up_to && (buckets.empty() || *up_to > buckets.back().up_to);

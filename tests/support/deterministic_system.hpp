@@ -1,6 +1,8 @@
 #pragma once
 // An actor system on one thread and a clock that only tests move.
 
+#include <functional>
+
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -15,7 +17,11 @@ namespace cecollm::tests {
 
 class DeterministicConfig : public actors::SystemConfig {
  public:
-  DeterministicConfig() {
+  using Extension = std::function<void(caf::actor_system_config&)>;
+
+  /// `extend` adds the message types of further folders.
+  explicit DeterministicConfig(const Extension& extend = {}) {
+    if (extend) extend(*this);
     set("scheduler.policy", caf::atom("testing"));
     set("middleman.network-backend", caf::atom("testing"));
     set("middleman.manual-multiplexing", true);

@@ -47,6 +47,7 @@ class MemoryWorld {
     std::chrono::milliseconds context_ttl{60000};
     std::chrono::milliseconds grace_time{60000};
     std::chrono::milliseconds sweep_interval{1000};
+    DeterministicConfig::Extension extend_config;
   };
 
   explicit MemoryWorld(Options options) : options_(std::move(options)) {
@@ -268,7 +269,7 @@ class MemoryWorld {
 
   Options options_;
   policy::Day day_{std::chrono::days(20000)};
-  DeterministicConfig config_;
+  DeterministicConfig config_{options_.extend_config};
   caf::actor_system system_{config_};
   SteppedTime time_{system_};
   caf::scoped_actor asker_{system_, true};
