@@ -1,6 +1,8 @@
 // What the numerics cost: one shallow step, one deep step, catch-up of n rows, full depth.
 
+#include <memory>
 #include <span>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -39,6 +41,30 @@ void BM_DeepStep(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_DeepStep)->Unit(benchmark::kMicrosecond);
+
+/// One step that gives each of many contexts its next token: the bare loop that a cloud is measured
+/// against.
+void BM_DeepBatch(benchmark::State& state) {
+  auto edge = load(Part::edge, 1);
+  auto cloud = load(Part::cloud, 1);
+  auto edge_session = *edge->open({});
+  const auto rows = run(*edge, step_of(*edge_session, prompt(context_length), {})).rows;
+  const auto row = run(*edge, step_of(*edge_session, prompt(1), {})).rows;
+  std::vector<std::unique_ptr<model::Session>> sessions;
+  std::vector<model::Step> steps;
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    sessions.push_back(*cloud->open({}));
+    run(*cloud, step_of(*sessions.back(), rows, {0}));
+    steps.push_back(step_of(*sessions.back(), row, {0}));
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(cloud->run(steps));
+    for (const auto& session : sessions) session->truncate(context_length);
+  }
+  state.counters["tokens_per_second"] = benchmark::Counter(
+      static_cast<double>(state.range(0)), benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(BM_DeepBatch)->Arg(1)->Arg(7)->Arg(32)->Arg(128)->Unit(benchmark::kMicrosecond);
 
 void BM_CatchUp(benchmark::State& state) {
   const auto pending = state.range(0);

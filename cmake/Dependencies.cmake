@@ -18,7 +18,9 @@ if(CECOLLM_WITH_TORCH)
   # Plain libtorch for our numerics: the package's own targets add flags to every user.
   add_library(cecollm_torch INTERFACE)
   target_include_directories(cecollm_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-  target_link_libraries(cecollm_torch INTERFACE ${TORCH_LIBRARIES})
+  # libtorch's own builds export parts of an older libstdc++ (std::filesystem among them) that crash when
+  # called from outside: the real one has to come first in the order of look-up.
+  target_link_libraries(cecollm_torch INTERFACE stdc++ ${TORCH_LIBRARIES})
 endif()
 if(CECOLLM_BUILD_TESTS)
   find_package(GTest REQUIRED)

@@ -16,7 +16,7 @@ using ::testing::SizeIs;
 using tests::MemoryWorld;
 
 /// What an edge that the test plays has heard; frames are its own where it does not read.
-struct Heard {
+struct HeardByEdge {
   caf::actor connection;
   std::vector<transport::Message> messages;
   std::optional<transport::Error> down;
@@ -24,7 +24,7 @@ struct Heard {
   std::vector<transport::FrameArrived> unread;
 };
 
-caf::behavior played_edge(caf::event_based_actor*, Heard* heard) {
+caf::behavior played_edge(caf::event_based_actor*, HeardByEdge* heard) {
   return {[heard](const transport::ConnectionUp& up) { heard->connection = up.connection; },
           [heard](const transport::FrameArrived& frame) {
             if (!heard->reads) {
@@ -138,7 +138,7 @@ class BadEdges : public ::testing::Test {
   }
 
   MemoryWorld::Options options_;
-  Heard heard_;
+  HeardByEdge heard_;
   std::optional<MemoryWorld> world_;
   std::shared_ptr<tests::Watched> good_;
   caf::actor edge_;

@@ -22,7 +22,7 @@ struct Heard {
   std::vector<CloudFailed> failures;
 };
 
-caf::behavior connection_that_hears(caf::event_based_actor*, Heard* heard) {
+caf::behavior link_connection_that_hears(caf::event_based_actor*, Heard* heard) {
   return {[heard](const transport::SendFrame& frame) {
             const std::span<const char> bytes(*frame.bytes);
             heard->on_the_wire.push_back(
@@ -52,7 +52,7 @@ class CloudLink : public tests::DeterministicSystem {
   static constexpr std::chrono::seconds failback_after{60};
 
   void SetUp() override {
-    connection_ = system_.spawn(connection_that_hears, &heard_);
+    connection_ = system_.spawn(link_connection_that_hears, &heard_);
     generation_ = system_.spawn(generation_that_hears, &heard_);
     auto setting = tests::link_setting_for(model_, 1);
     for (auto& owner : dialed_for_) {

@@ -118,8 +118,7 @@ class Load {
     actors::EdgeSetting edge;
     edge.config = config_of(recording_->model());
     edge.link = tests::link_setting_for(model, 1000 + number);
-    edge.link->dials.push_back(
-        [this](const caf::actor& owner) { world_.join("edge", owner); });
+    edge.link->dials.push_back([this](const caf::actor& owner) { world_.join("edge", owner); });
     edge.adaptive = false;
     edge.metrics = &metrics_;
     return edge;

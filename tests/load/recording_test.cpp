@@ -15,7 +15,7 @@ using tests::recorded_fake_model;
 using tests::recording_in;
 using tests::takes_of;
 
-void expect_refused(const std::string& bytes, const std::string& why) {
+void expect_unreadable(const std::string& bytes, const std::string& why) {
   const auto recording = recording_in(bytes);
   ASSERT_FALSE(recording) << why;
   EXPECT_EQ(recording.error().code, model::ErrorCode::malformed);
@@ -90,8 +90,8 @@ TEST(Recording, IsRefusedWhereverItIsCutOff) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     ASSERT_FALSE(recording_in(bytes.substr(0, size))) << size;
   }
-  expect_refused(bytes.substr(0, bytes.size() - 4), "ends early");
-  expect_refused(bytes + "x", "does not end where it should");
+  expect_unreadable(bytes.substr(0, bytes.size() - 4), "ends early");
+  expect_unreadable(bytes + "x", "does not end where it should");
 }
 
 TEST(Recording, SurvivesAnyChangedByte) {
@@ -110,14 +110,14 @@ TEST(Recording, SurvivesAnyChangedByte) {
 
 TEST(Recording, RefusesOtherFilesAndOtherVersions) {
   const auto bytes = recorded_bytes(takes_of(fake_model(), 1));
-  expect_refused("", "no recording of cecollm record");
-  expect_refused("a text file", "no recording of cecollm record");
+  expect_unreadable("", "no recording of cecollm record");
+  expect_unreadable("a text file", "no recording of cecollm record");
   auto newer = bytes;
   newer[8] = 2;
-  expect_refused(newer, "version 2, this program reads version 1: record it again");
+  expect_unreadable(newer, "version 2, this program reads version 1: record it again");
   auto long_header = bytes;
   long_header[15] = 0x7F;
-  expect_refused(long_header, "header is too long");
+  expect_unreadable(long_header, "header is too long");
 }
 
 TEST(Recording, RefusesAHeaderThatMakesNoSense) {
@@ -126,40 +126,42 @@ TEST(Recording, RefusesAHeaderThatMakesNoSense) {
     EXPECT_EQ(what.size(), by.size());
     return replaced(bytes, what, by);
   };
-  expect_refused(with("{\"config_digest\"", "!\"config_digest\""), "the header is no JSON object");
-  expect_refused(with("\"fp32\"", "\"fp33\""), "row_dtype");
-  expect_refused(with("[3,6]", "[6,3]"), "exit_layers");
-  expect_refused(with("[3,6]", "[3,0]"), "exit_layers");
-  expect_refused(with("[3,6]", "[360]"), "exit_layers");
-  expect_refused(with("\"exit_layers\"", "\"exit_lawyer\""), "exit_layers");
+  expect_unreadable(with("{\"config_digest\"", "!\"config_digest\""),
+                    "the header is no JSON object");
+  expect_unreadable(with("\"fp32\"", "\"fp33\""), "row_dtype");
+  expect_unreadable(with("[3,6]", "[6,3]"), "exit_layers");
+  expect_unreadable(with("[3,6]", "[3,0]"), "exit_layers");
+  expect_unreadable(with("[3,6]", "[360]"), "exit_layers");
+  expect_unreadable(with("\"exit_layers\"", "\"exit_lawyer\""), "exit_layers");
 }
 
 TEST(Recording, RefusesWhatAnEdgeCouldNotReplay) {
-  expect_refused(spoilt([](auto& g) { g.tokens[0].id = 64; }), "");
-  expect_refused(spoilt([](auto& g) { g.tokens[0].head = 2; }), "exit 3 of 2");
-  expect_refused(spoilt([](auto& g) { g.tokens[0].head = -2; }), "exit -1 of 2");
-  expect_refused(spoilt([](auto& g) { g.tokens[0].exits.clear(); }), "do not lead to the token");
-  expect_refused(spoilt([](auto& g) { g.tokens[0].exits[0].confidence = 0.0F / 0.0F; }),
-                 "a confidence is no number");
-  expect_refused(spoilt([](auto& g) {
-                   auto& exit = g.tokens[0].exits[0];
-                   exit.confidence = exit.confidence < 0.8F ? 0.9F : 0.1F;
-                 }),
-                 "do not give the token's source");
-  expect_refused(spoilt([](auto& g) { g.tokens[0].close_ids = {64}; }), "outside the vocabulary");
-  expect_refused(spoilt([](auto& g) { g.prompt[1] = -1; }), "outside the vocabulary");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].id = 64; }), "");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].head = 2; }), "exit 3 of 2");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].head = -2; }), "exit -1 of 2");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].exits.clear(); }), "do not lead to the token");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].exits[0].confidence = 0.0F / 0.0F; }),
+                    "a confidence is no number");
+  expect_unreadable(spoilt([](auto& g) {
+                      auto& exit = g.tokens[0].exits[0];
+                      exit.confidence = exit.confidence < 0.8F ? 0.9F : 0.1F;
+                    }),
+                    "do not give the token's source");
+  expect_unreadable(spoilt([](auto& g) { g.tokens[0].close_ids = {64}; }),
+                    "outside the vocabulary");
+  expect_unreadable(spoilt([](auto& g) { g.prompt[1] = -1; }), "outside the vocabulary");
 }
 
 TEST(Recording, RefusesTheSamePromptTwiceAndNoGenerationAtAll) {
   const auto takes = takes_of(fake_model(), 1);
-  expect_refused(recorded_bytes({takes[0], takes[0]}), "its prompt was recorded before");
-  expect_refused(recorded_bytes({}), "there is no generation in it");
+  expect_unreadable(recorded_bytes({takes[0], takes[0]}), "its prompt was recorded before");
+  expect_unreadable(recorded_bytes({}), "there is no generation in it");
 }
 
 TEST(Recording, RefusesMorePositionsThanTheModelHas) {
   auto model = recorded_fake_model();
   model.max_positions = 10;
-  expect_refused(recorded_bytes(takes_of(fake_model(), 1, 9), model), "the model at most 10");
+  expect_unreadable(recorded_bytes(takes_of(fake_model(), 1, 9), model), "the model at most 10");
 }
 
 TEST(RecordingWriter, LeavesNothingWhereItDoesNotFinish) {

@@ -20,7 +20,7 @@ using tests::small_llama;
 using tests::succeeded;
 using tests::TemporaryDirectory;
 
-using Tensors = std::map<std::string, TensorView, std::less<>>;
+using NamedTensors = std::map<std::string, TensorView, std::less<>>;
 
 json with_exits(const std::string& head, bool tied = false) {
   auto config = small_llama();
@@ -35,7 +35,7 @@ std::vector<std::string> names(const std::vector<TensorSpec>& specs) {
   return found;
 }
 
-ModelIdentity identity_of(const json& config, const Tensors& tensors) {
+ModelIdentity identity_of(const json& config, const NamedTensors& tensors) {
   const TemporaryDirectory dir;
   dir.write("config.json", config.dump());
   EXPECT_TRUE(succeeded(write_safetensors(dir.path() / "model.safetensors", tensors, {})));
@@ -46,7 +46,7 @@ ModelIdentity identity_of(const json& config, const Tensors& tensors) {
   return *identity;
 }
 
-Tensors tensors_for(const json& config, unsigned seed = 1) {
+NamedTensors tensors_for(const json& config, unsigned seed = 1) {
   const TemporaryDirectory dir;
   dir.write("config.json", config.dump());
   return tests::random_tensors(tensors_of(read_config(dir.path()).value(), Part::whole), seed);

@@ -18,7 +18,7 @@ using testing::ElementsAre;
 using tests::fails_with;
 using tests::succeeded;
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float float_infinity = std::numeric_limits<float>::infinity();
 
 const RowCodec& codec(std::string_view name) {
   return *find_row_codec(name);
@@ -234,8 +234,9 @@ TEST(RowCodec, CountsClampedValuesAcrossManyBlocks) {
 
 TEST(RowCodec, RefusesNonFiniteValuesAndSaysWhere) {
   for (const std::string_view name : {"fp32", "fp16", "bf16"}) {
-    for (const float bad : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
-                            -std::numeric_limits<float>::signaling_NaN()}) {
+    for (const float bad :
+         {float_infinity, -float_infinity, std::numeric_limits<float>::quiet_NaN(),
+          -std::numeric_limits<float>::signaling_NaN()}) {
       std::vector<float> values(21, 1.0F);
       values[17] = bad;
       EXPECT_TRUE(fails_with(codec(name).encode(values, 7), ErrorCode::non_finite,
@@ -243,7 +244,7 @@ TEST(RowCodec, RefusesNonFiniteValuesAndSaysWhere) {
           << name;
     }
   }
-  const float bad = infinity;
+  const float bad = float_infinity;
   std::vector<std::byte> bytes(4);
   std::memcpy(bytes.data(), &bad, 4);
   float value = 0;

@@ -222,7 +222,7 @@ TEST_F(Connections, ServeManyAtOnce) {
   }
 }
 
-std::shared_ptr<EmulatedLink> link_of(caf::actor_system& system, const char* spec) {
+std::shared_ptr<EmulatedLink> described_link(caf::actor_system& system, const char* spec) {
   return std::make_shared<EmulatedLink>(*parse_link_spec(spec), system.clock().now());
 }
 
@@ -230,7 +230,7 @@ TEST_F(Connections, CrossAnEmulatedLinkBelowTls) {
   start(pki.server());
   const auto begun = std::chrono::steady_clock::now();
   dial(system, bound, pki.client(), client_limits, client.actor(),
-       link_of(system, "rtt=60ms,up=8mbit,down=80mbit"));
+       described_link(system, "rtt=60ms,up=8mbit,down=80mbit"));
   ASSERT_TRUE(client.up());
   ASSERT_TRUE(server.up());
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 150ms);  // TCP, TLS, and half a round trip
@@ -256,7 +256,8 @@ TEST_F(Connections, CrossAnEmulatedLinkBelowTls) {
 TEST_F(Connections, CrossAnEmulatedLinkOnTheServersSide) {
   auto listening = listen(
       system, {"127.0.0.1", 0}, pki.server(), server_limits, 10,
-      [owner = server.actor()] { return owner; }, {}, link_of(system, "rtt=60ms,down=8mbit"));
+      [owner = server.actor()] { return owner; }, {},
+      described_link(system, "rtt=60ms,down=8mbit"));
   ASSERT_TRUE(listening);
   listener = listening->listener;
   bound = listening->bound;
