@@ -98,12 +98,11 @@ class ContextStoreActor : public tests::DeterministicSystem {
   }
   StoreLevel level() {
     StoreLevel level;
-    auto asking = system_.spawn([store = store_, &level](caf::event_based_actor* self) {
-      self->request(store, caf::infinite, GetStoreLevel{}).then([&](const StoreLevel& answer) {
-        level = answer;
-      });
-    });
+    caf::scoped_actor asker{system_};
+    auto request = asker->request(store_, caf::infinite, GetStoreLevel{});
     run();
+    request.receive([&](const StoreLevel& answer) { level = answer; },
+                    [](const caf::error& error) { FAIL() << caf::to_string(error); });
     return level;
   }
 
