@@ -127,10 +127,11 @@ double share_of(const load::LoadProgress& progress, const load::LoadPlan& plan) 
 }
 
 Outcome<void> run(const LoadFlags& flags, const SettingSources& sources, const CommandIo& io) {
+  auto choices = choices_of(flags);
+  if (!choices) return tl::unexpected(choices.error());
   const auto settings = load_edge_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
-  auto choices = choices_of(flags, settings->generation.sampling.seed);
-  if (!choices) return tl::unexpected(choices.error());
+  choices->plan.seed = settings->generation.sampling.seed;
   if (settings->clouds.empty()) return misused("give the cloud to press with --cloud HOST:PORT");
   if (choices->replay && sources.flags.contains("generation.thresholds")) {
     return misused("a replay has the thresholds of its recording: leave --threshold out");
