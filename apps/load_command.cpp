@@ -103,13 +103,13 @@ Outcome<void> write_reports(const LoadFlags& flags, const load::RunLog& log,
   if (flags.json == "-") {
     io.out << load::to_json(report) << '\n';
   } else if (!flags.json.empty()) {
-    if (const auto done = write_file(flags.json, load::to_json(report) + "\n"); !done) return done;
+    if (auto done = write_file(flags.json, load::to_json(report) + "\n"); !done) return done;
   }
   if (!flags.csv.empty()) {
-    if (const auto done = write_file(flags.csv, load::to_csv(log)); !done) return done;
+    if (auto done = write_file(flags.csv, load::to_csv(log)); !done) return done;
   }
   if (!flags.html.empty()) {
-    if (const auto done = write_file(flags.html, load::to_html(report)); !done) return done;
+    if (auto done = write_file(flags.html, load::to_html(report)); !done) return done;
   }
   return {};
 }
@@ -127,10 +127,11 @@ double share_of(const load::LoadProgress& progress, const load::LoadPlan& plan) 
 }
 
 Outcome<void> run(const LoadFlags& flags, const SettingSources& sources, const CommandIo& io) {
+  auto choices = choices_of(flags);
+  if (!choices) return tl::unexpected(choices.error());
   const auto settings = load_edge_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
-  auto choices = choices_of(flags, settings->generation.sampling.seed);
-  if (!choices) return tl::unexpected(choices.error());
+  choices->plan.seed = settings->generation.sampling.seed;
   if (settings->clouds.empty()) return misused("give the cloud to press with --cloud HOST:PORT");
   if (choices->replay && sources.flags.contains("generation.thresholds")) {
     return misused("a replay has the thresholds of its recording: leave --threshold out");
@@ -168,7 +169,7 @@ Outcome<void> run(const LoadFlags& flags, const SettingSources& sources, const C
     io.err << "cecollm: warning: " << batches_after.error().message << std::endl;
   }
   const auto report = load::report_on(log);
-  if (const auto written = write_reports(flags, log, report, io); !written) return written;
+  if (auto written = write_reports(flags, log, report, io); !written) return written;
   if (!report.verdict.empty()) return failed(report.verdict.front());
   if (!result->problem.empty()) return failed(result->problem);
   return {};

@@ -143,7 +143,7 @@ void add_load_flags(CLI::App& command, LoadFlags& flags) {
   command.add_flag("--quiet", flags.quiet, "No progress and no table");
 }
 
-Outcome<LoadChoices> choices_of(const LoadFlags& flags, std::uint64_t seed) {
+Outcome<LoadChoices> choices_of(const LoadFlags& flags) {
   LoadChoices choices;
   choices.replay = flags.kind == "replay";
   if (!choices.replay && flags.kind != "full") {
@@ -166,7 +166,6 @@ Outcome<LoadChoices> choices_of(const LoadFlags& flags, std::uint64_t seed) {
   if (flags.order != "shuffled" && flags.order != "file") {
     return misused("--order '" + flags.order + "' is none of shuffled, file");
   }
-  choices.plan.seed = seed;
   choices.plan.shuffled = flags.order == "shuffled";
   if (const auto chosen = choose_loop(flags, choices.plan); !chosen) {
     return tl::unexpected(chosen.error());

@@ -51,7 +51,8 @@ struct LoadChoices {
   std::optional<transport::Endpoint> cloud_metrics;
 };
 
-Outcome<LoadChoices> choices_of(const LoadFlags& flags, std::uint64_t seed);
+/// Without a seed, which is a setting.
+Outcome<LoadChoices> choices_of(const LoadFlags& flags);
 
 /// What the run is, for its report.
 load::RunDescription describe(const LoadFlags& flags, const LoadChoices& choices,

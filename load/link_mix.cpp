@@ -31,6 +31,7 @@ std::vector<transport::LinkShape> draw_links(const std::vector<WeightedLink>& mi
   std::vector<transport::LinkShape> links;
   if (mix.empty()) return links;
   std::vector<double> weights;
+  weights.reserve(mix.size());
   for (const auto& link : mix) weights.push_back(link.weight);
   std::mt19937_64 random(seed);
   std::discrete_distribution<std::size_t> choice(weights.begin(), weights.end());

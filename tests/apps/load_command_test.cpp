@@ -31,18 +31,14 @@ class LoadCommand : public ::testing::Test {
   static std::string path(const std::string& name) {
     return (shared_->directory.path() / name).string();
   }
-  static CommandResult record(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments{"record",
-                                       "--model",
-                                       CECOLLM_DEFAULT_MODEL,
-                                       "--threads",
-                                       "1",
-                                       "--prompts",
-                                       path("prompts.txt"),
-                                       "--out",
-                                       path("fox.rec"),
-                                       "--max-tokens",
-                                       "24"};
+  static CommandResult record(const std::vector<std::string>& more,
+                              const std::string& out = "fox.rec") {
+    std::vector<std::string> arguments{"record", "--model", CECOLLM_DEFAULT_MODEL, "--threads",
+                                       "1"};
+    for (const auto& word : {std::string("--prompts"), path("prompts.txt"), std::string("--out"),
+                             path(out), std::string("--max-tokens"), std::string("24")}) {
+      arguments.push_back(word);
+    }
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_command(arguments);
   }
@@ -100,7 +96,7 @@ TEST_F(LoadCommand, RunsFullEdgesOverEmulatedLinksInAnOpenLoop) {
 }
 
 TEST_F(LoadCommand, FailsWhereTheCloudHasAnotherCut) {
-  const auto recorded = record({"--exit-layers", "2,5", "--out", path("other.rec")});
+  const auto recorded = record({"--exit-layers", "2,5"}, "other.rec");
   ASSERT_EQ(recorded.exit_code, 0) << recorded.err;
   const auto result = load({"--recording", path("other.rec"), "--edges", "2"});
   EXPECT_EQ(result.exit_code, 2);
