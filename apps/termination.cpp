@@ -15,13 +15,11 @@ void hand_on(int signal) {
 }
 
 void install(int signal, struct sigaction& before) {
-  sigaction(signal, nullptr, &before);
-  if (before.sa_handler == SIG_IGN) return;  // as nohup wants it
   struct sigaction action {};
   action.sa_handler = hand_on;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(signal, &action, nullptr);
+  sigaction(signal, &action, &before);
 }
 
 }  // namespace
