@@ -363,19 +363,17 @@ void hand_over(Self self, const StoreAsk& request) {
 
 /// Deep compute gave up the context's KV while the ask was on its way.
 void ask_again(Self self, const AskReturned& returned) {
-  auto* client = find_client(self, returned.key.client);
-  if (client == nullptr) return;
-  const auto found = client->contexts.find(returned.key.context);
-  if (found == client->contexts.end()) return;
-  auto& stored = found->second;
-  hand_all_again(stored);
-  stored.evicted = true;
+  auto* stored = find_stored(self, returned.key);
+  if (stored == nullptr) return;
+  hand_all_again(*stored);
+  stored->evicted = true;
   const bool current =
-      stored.epoch == returned.epoch && std::cmp_equal(stored.next_sequence, returned.position);
+      stored->epoch == returned.epoch && std::cmp_equal(stored->next_sequence, returned.position);
   if (current) {
-    ask_compute(self, returned.key, *client, stored, returned.arrived, returned.remaining);
-  } else if (stored.asks_under_way > 0) {
-    --stored.asks_under_way;  // the edge has gone on without it
+    ask_compute(self, returned.key, *find_client(self, returned.key.client), *stored,
+                returned.arrived, returned.remaining);
+  } else if (stored->asks_under_way > 0) {
+    --stored->asks_under_way;  // the edge has gone on without it
   }
 }
 

@@ -40,6 +40,16 @@ void set_kv_bytes(Self self, DeepContext& context, std::int64_t bytes) {
   state.setting.metrics->kv_bytes.Set(static_cast<double>(state.kv_bytes));
 }
 
+transport::Fault fault_of(ContextKey key, const DeepContext& context, FaultCode code,
+                          std::string message) {
+  transport::Fault fault;
+  fault.code = code;
+  fault.message = std::move(message);
+  fault.context = key.context;
+  fault.epoch = context.epoch;
+  return fault;
+}
+
 model::Engine& engine_of(Self self, const DeepContext& context) {
   const auto& engines = self->state.setting.engines;
   return context.stream ? *engines.whole : *engines.cloud;
@@ -297,11 +307,7 @@ void erase(Self self, ContextKey key) {
 
 void refuse_ask(Self self, ContextKey key, DeepContext& context, FaultCode code,
                 std::string message, std::uint32_t retry_after_ms) {
-  transport::Fault fault;
-  fault.code = code;
-  fault.message = std::move(message);
-  fault.context = key.context;
-  fault.epoch = context.epoch;
+  auto fault = fault_of(key, context, code, std::move(message));
   fault.retry_after_ms = retry_after_ms;
   fault.position = static_cast<std::uint64_t>(context.ask->position);
   self->send(context.peer, ToPeer{std::move(fault)});
@@ -318,12 +324,7 @@ void break_off(Self self, ContextKey key, FaultCode code, std::string message) {
   if (context.ask) {
     self->state.setting.metrics->asks[monitoring::CloudAskOutcome::faulted].Increment();
   }
-  transport::Fault fault;
-  fault.code = code;
-  fault.message = std::move(message);
-  fault.context = key.context;
-  fault.epoch = context.epoch;
-  self->send(context.peer, ToPeer{std::move(fault)});
+  self->send(context.peer, ToPeer{fault_of(key, context, code, std::move(message))});
   if (context.stream) {
     self->send(context.store, GenerateEnded{key});
   } else {

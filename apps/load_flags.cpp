@@ -74,7 +74,7 @@ void add_load_flags(CLI::App& command, LoadFlags& flags) {
       .add_option(
           "--kind", flags.kind,
           "replay: edges without a model, from --recording; full: each computes the shallow "
-          "layers of --model, in turn, with one copy of the weights [replay]")
+          "layers of --model, in shared steps, with one copy of the weights [replay]")
       ->type_name("replay|full");
   command.add_option("--recording", flags.recording, "What cecollm record wrote")
       ->type_name("FILE");
