@@ -3,9 +3,11 @@
 // Edge and cloud run in this process and talk TLS over loopback; the link is emulated below TLS. On
 // a trace every mode sees the same link from its beginning.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <thread>
 
@@ -29,8 +31,18 @@ struct Options {
   std::string deadline = "250ms";
   std::string threshold = "0.8";
   std::string conditions;
+  std::vector<std::string> only_links;
+  std::vector<std::string> only_modes;
   int jobs = 1;
 };
+
+template <class Item, class Name>
+void keep_only(std::vector<Item>& items, const std::vector<std::string>& wanted, Name name) {
+  if (wanted.empty()) return;
+  std::erase_if(items, [&](const Item& item) {
+    return std::ranges::find(wanted, std::invoke(name, item)) == wanted.end();
+  });
+}
 
 struct Link {
   std::string name;
@@ -52,7 +64,7 @@ std::vector<Link> links() {
   return all;
 }
 
-const std::vector<std::string> modes{"standalone", "collaborative", "adaptive", "cloud-only"};
+const std::vector<std::string> all_modes{"standalone", "collaborative", "adaptive", "cloud-only"};
 
 std::vector<std::string> prompts() {
   std::vector<std::string> all;
@@ -176,7 +188,10 @@ class Bench {
 };
 
 std::vector<AdaptivityCell> measure_all(const Options& options) {
-  const auto all = links();
+  auto all = links();
+  auto modes = all_modes;
+  keep_only(all, options.only_links, &Link::name);
+  keep_only(modes, options.only_modes, std::identity{});
   std::vector<AdaptivityCell> cells(all.size() * modes.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
@@ -220,6 +235,8 @@ int main(int argc, char** argv) {
   app.add_option("--trace-seconds", options.trace_seconds, "Time for a mode over a trace [60]");
   app.add_option("--deadline", options.deadline, "Token deadline of the adaptive mode [250ms]");
   app.add_option("--threshold", options.threshold, "Exit threshold [0.8]");
+  app.add_option("--link", options.only_links, "Only these links, by their names in the results");
+  app.add_option("--mode", options.only_modes, "Only these modes");
   app.add_option("--jobs", options.jobs, "Links measured at a time, with two cores for each [1]");
   app.add_option("--conditions", options.conditions, "A sentence on machine and commit");
   CLI11_PARSE(app, argc, argv);
