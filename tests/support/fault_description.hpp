@@ -39,7 +39,16 @@ inline void describe(std::ostream& text, const Fault& fault) {
   } else {
     text << " at " << fault.at.count() << " us";
   }
-  text << " for " << fault.lasts.count() << " us";
+  if (fault.kind != Fault::Kind::reload) {
+    text << " for " << fault.lasts.count() << " us";
+    return;
+  }
+  const auto& settings = fault.settings;
+  text << ": " << (settings.adaptive ? "adaptive, preferably " : "held ")
+       << policy::name_of(settings.mode.preferred) << ", thresholds";
+  for (const auto threshold : settings.thresholds.values) text << ' ' << threshold;
+  text << ", deadlines " << settings.first_token_deadline.count() << " and "
+       << settings.token_deadline.count() << " ms";
 }
 
 inline std::string describe(const FaultSchedule& schedule) {

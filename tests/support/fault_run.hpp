@@ -10,6 +10,7 @@
 #include "actors/exit_decision.hpp"
 #include "actors/shallow_compute.hpp"
 #include "tests/support/fault_description.hpp"
+#include "tests/support/fault_injection.hpp"
 #include "tests/support/fault_schedule.hpp"
 #include "tests/support/token_audit.hpp"
 
@@ -27,12 +28,13 @@ struct FaultTotals {
   int cancelled = 0;
   int hung_up = 0;
   int changes_of_cloud = 0;  // connections to the second one
+  int reloaded = 0;          // got other settings in their middle
 };
 
 class FaultRun {
  public:
   explicit FaultRun(const FaultSchedule& schedule)
-      : schedule_(schedule), world_(schedule.options), time_(world_.time()) {}
+      : schedule_(schedule), world_(schedule.options), injection_(world_), time_(world_.time()) {}
 
   void check(FaultTotals& totals) {
     let_it_happen(totals);
@@ -53,13 +55,10 @@ class FaultRun {
   void let_it_happen(FaultTotals& totals) {
     const auto begun = time_.now();
     auto limit = begun;
-    Watches watches;
     for (const auto& generation : schedule_.generations) {
-      const auto& request = generation.request;
       const auto at = begun + generation.at;
-      limit = std::max(limit, at + request.max_tokens * edge_time() + request.first_token_deadline +
-                                  (request.max_tokens - 1) * request.token_deadline);
-      time_.at(at, [&] { watches.push_back(begin(generation)); });
+      limit = std::max(limit, at + longest(generation.request));
+      time_.at(at, [&] { watches_.push_back(begin(generation)); });
     }
     for (const auto& fault : schedule_.faults) {
       if (fault.after_tokens) {
@@ -69,15 +68,36 @@ class FaultRun {
       }
     }
     const auto all_gone = [&] {
-      return watches.size() == schedule_.generations.size() && gone(watches);
+      return watches_.size() == schedule_.generations.size() && gone(watches_);
     };
     time_.run_until(all_gone, limit + farewell_limit);
-    for (const auto& watched : watches) {
+    for (const auto& watched : watches_) {
       SCOPED_TRACE("the generation of " + std::to_string(watched->request.max_tokens) + " tokens");
       expect_well(*watched);
       count(*watched, totals);
     }
     count_asks(totals);
+  }
+
+  void befall(const Fault& fault) {
+    injection_.befall(fault);
+    if (fault.kind != Fault::Kind::reload) return;
+    for (const auto& watched : watches_) {
+      if (fault.edge.value_or(watched->edge) == watched->edge) {
+        watched->reloads.push_back({time_.now(), fault.settings});
+      }
+    }
+  }
+
+  /// What a generation may take with the longest deadlines that it may have.
+  SteppedTime::Duration longest(const actors::GenerationRequest& request) const {
+    auto first = request.first_token_deadline;
+    auto next = request.token_deadline;
+    for (const auto& fault : schedule_.faults) {
+      first = std::max(first, fault.settings.first_token_deadline);
+      next = std::max(next, fault.settings.token_deadline);
+    }
+    return request.max_tokens * edge_time() + first + (request.max_tokens - 1) * next;
   }
 
   std::shared_ptr<Watched> begin(const FaultSchedule::Generation& generation) {
@@ -122,6 +142,7 @@ class FaultRun {
     if (watched.request.mode == policy::Mode::cloud_only) {
       ++(end.mode == policy::Mode::cloud_only ? totals.streams : totals.streams_taken_over);
     }
+    if (!watched.reloads.empty() && watched.reloads.front().at < *watched.gone) ++totals.reloaded;
     totals.cloud_tokens += end.counts.cloud();
     totals.fallback_tokens += end.counts.fallback();
     totals.rows_resent += end.upload.rows_resent;
@@ -162,83 +183,15 @@ class FaultRun {
                                [](const auto& watched) { return watched->gone.has_value(); });
   }
 
-  // --- what befalls
-  /// Does something to every way between the edges and clouds that the fault names.
-  template <class Action>
-  void on_ways(const Fault& fault, Action action) {
-    for (std::size_t edge = 0; edge < world_.options().edges; ++edge) {
-      for (std::size_t cloud = 0; cloud < world_.options().clouds; ++cloud) {
-        if (fault.edge.value_or(edge) == edge && fault.cloud.value_or(cloud) == cloud) {
-          action(world_.way(edge, cloud));
-        }
-      }
-    }
-  }
-  void force(const Fault& fault, transport::LinkState state) {
-    on_ways(fault, [state](auto& way) { way.force(state); });
-  }
-  void start(const Fault& fault) {
-    if (!cloud_of(fault).runs()) cloud_of(fault).start();
-  }
-  MemoryCloud& cloud_of(const Fault& fault) { return world_.cloud(*fault.cloud); }
-
-  void befall(const Fault& fault) {
-    using Kind = Fault::Kind;
-    using transport::LinkState;
-    const auto over = time_.now() + fault.lasts;
-    switch (fault.kind) {
-      case Kind::stall:
-        force(fault, LinkState::stall);
-        time_.at(over, [&] { force(fault, LinkState::up); });
-        break;
-      case Kind::outage:
-        force(fault, LinkState::outage);
-        time_.at(over, [&] { force(fault, LinkState::up); });
-        break;
-      case Kind::slow:
-        for (int i = 0; i < 20; ++i) {
-          const auto state = i % 2 == 0 ? LinkState::stall : LinkState::up;
-          time_.at(time_.now() + i * fault.lasts / 20, [&, state] { force(fault, state); });
-        }
-        break;
-      case Kind::reset:
-        on_ways(fault, [](auto& way) { way.reset(); });
-        break;
-      case Kind::refuse:
-        cloud_of(fault).refuse_connections();
-        on_ways(fault, [](auto& way) { way.reset(); });
-        time_.at(over, [&] { cloud_of(fault).accept_connections(); });
-        break;
-      case Kind::kill:
-        cloud_of(fault).kill();
-        time_.at(over, [&] { start(fault); });
-        break;
-      case Kind::vanish:
-        force(fault, LinkState::outage);
-        cloud_of(fault).kill(false);
-        time_.at(over, [&] {
-          force(fault, LinkState::up);
-          start(fault);
-        });
-        break;
-      case Kind::replace:
-        cloud_of(fault).kill();
-        start(fault);
-        break;
-      case Kind::leave:
-        cloud_of(fault).stop();
-        time_.at(over, [&] { start(fault); });
-        break;
-    }
-  }
-
   // --- what holds afterwards
-  /// Links are well again, clouds are there, and everything has passed that an edge may wait for
+  /// Links are well again, clouds are there, settings are as they were, and everything has passed that an edge may wait for
   /// before it works with the cloud that it prefers.
   void heal() {
     world_.forget_actions();
     world_.force_link(transport::LinkState::up);
     const auto& options = world_.options();
+    world_.reconfigure(options.mode.preferred, options.adaptive,
+                       schedule_.generations.front().request);
     for (std::size_t i = 0; i < options.clouds; ++i) {
       if (!world_.cloud(i).runs()) world_.cloud(i).start();
       world_.cloud(i).accept_connections();
@@ -333,7 +286,9 @@ class FaultRun {
 
   const FaultSchedule& schedule_;
   MemoryWorld world_;
+  FaultInjection injection_;
   SteppedTime& time_;
+  Watches watches_;  // of the generations that things befall
 };
 
 /// `count` of them from `first` on, up to the first that fails; or the one of CECOLLM_FAULT_SEED.

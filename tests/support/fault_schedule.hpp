@@ -1,5 +1,5 @@
 #pragma once
-// What befalls links and clouds while generations run: drawn from a seed, so that a failure can be
+// What befalls links, clouds and settings while generations run: drawn from a seed, so that a failure can be
 // replayed, and in words, so that it can be understood.
 
 #include <chrono>
@@ -27,15 +27,17 @@ struct Fault {
     vanish,   // a cloud's machine is gone without a word; an empty one comes after a while
     replace,  // a cloud's process dies, an empty one takes its place at once
     leave,    // a cloud says goodbye; an empty one is started after a while
+    reload,   // edges get other settings
   } kind = Kind::stall;
-  std::optional<std::size_t> edge;          // whose links; none: all edges'
+  std::optional<std::size_t> edge;          // whose links or settings; none: all edges'
   std::optional<std::size_t> cloud;         // that it befalls, or whose links; none: all clouds'
   std::optional<std::size_t> after_tokens;  // of all generations; else `at` says when
   std::chrono::microseconds at{0};
   std::chrono::microseconds lasts{0};
+  actors::Reconfigure settings;  // of a reload
 };
 inline constexpr const char* fault_names[] = {"stall", "outage", "slow",    "reset", "refuse",
-                                              "kill",  "vanish", "replace", "leave"};
+                                              "kill",  "vanish", "replace", "leave", "reload"};
 
 struct FaultSchedule {
   /// A client that has had enough before the end.
@@ -98,6 +100,15 @@ inline std::string random_link(Dice& dice, std::chrono::microseconds rtt) {
   return spec.str();
 }
 
+inline policy::ExitThresholds random_thresholds(Dice& dice, std::size_t exits) {
+  policy::ExitThresholds thresholds;
+  for (std::size_t i = 0; i < exits; ++i) {
+    thresholds.values.push_back(dice.chance(0.2) ? 2.0F
+                                                 : static_cast<float>(0.5 + dice.unit() / 2));
+  }
+  return thresholds;
+}
+
 inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
   using std::chrono::duration_cast;
   using std::chrono::milliseconds;
@@ -105,10 +116,7 @@ inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
   std::vector<model::TokenId> prompt(dice.between<std::size_t>(1, dice.chance(0.1) ? 200 : 40));
   for (auto& id : prompt) id = dice.between(3, 63);
   request.prompt = std::move(prompt);
-  for (std::size_t i = 0; i < exits; ++i) {
-    request.thresholds.values.push_back(
-        dice.chance(0.2) ? 2.0F : static_cast<float>(0.5 + dice.unit() / 2));
-  }
+  request.thresholds = random_thresholds(dice, exits);
   request.max_tokens = dice.between(1, 100);
   request.ignore_eos = dice.chance(0.8);
   request.token_deadline = duration_cast<milliseconds>(dice.time(5, 5000));
@@ -138,14 +146,47 @@ inline FaultSchedule::Departure random_departure(Dice& dice, std::int64_t tokens
   return departure;
 }
 
-inline Fault random_fault(Dice& dice, const MemoryWorld::Options& options, std::size_t tokens,
-                          double span_ms) {
+/// Settings that an operator might change to, good ones or bad.
+inline actors::Reconfigure random_settings(Dice& dice, const MemoryWorld::Options& options,
+                                           bool patient) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  actors::Reconfigure settings;
+  settings.adaptive = dice.chance(0.7);
+  auto& mode = settings.mode = options.mode;
+  if (dice.chance(0.5)) {
+    mode.preferred = dice.one_of<policy::Mode>(
+        {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only});
+  }
+  // So low that no link is good enough, or so high that all are.
+  mode.leave_above = dice.time(1, 5000);
+  mode.enter_below = dice.chance(0.5) ? mode.leave_above : mode.leave_above / 2;
+  mode.maximum_uplink_delay = dice.time(1, 60000);
+  mode.minimum_dwell = dice.time(1, 3000);
+  mode.expired_asks = dice.between(1, 3);
+  mode.ping_timeouts = dice.between(1, 3);
+  mode.probe_samples = dice.between(1, 10);
+  mode.probe_interval = dice.time(10, 1000);
+  mode.maximum_probe_interval = dice.time(1000, 4000);
+  settings.thresholds = random_thresholds(dice, options.model.config.exits->layers.size());
+  settings.token_deadline = patient ? long_enough : duration_cast<milliseconds>(dice.time(5, 5000));
+  settings.first_token_deadline =
+      patient ? long_enough : duration_cast<milliseconds>(dice.time(20, 10000));
+  return settings;
+}
+
+inline Fault random_fault(Dice& dice, const MemoryWorld::Options& options, bool patient,
+                          std::size_t tokens, double span_ms) {
   Fault fault;
   fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
   const bool of_a_link = fault.kind <= Fault::Kind::reset;
-  if (of_a_link && dice.chance(0.5)) fault.edge = dice.between<std::size_t>(0, options.edges - 1);
+  const bool of_an_edge = fault.kind == Fault::Kind::reload;
+  if ((of_a_link || of_an_edge) && dice.chance(0.5)) {
+    fault.edge = dice.between<std::size_t>(0, options.edges - 1);
+  }
+  if (of_an_edge) fault.settings = random_settings(dice, options, patient);
   // Mostly the cloud that the edges prefer.
-  if (!of_a_link || dice.chance(0.5)) {
+  if (!of_an_edge && (!of_a_link || dice.chance(0.5))) {
     fault.cloud = dice.chance(0.6) ? 0 : dice.between<std::size_t>(0, options.clouds - 1);
   }
   if (dice.chance(0.5)) {
@@ -224,7 +265,7 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
       500 + tokens * static_cast<double>((rtt + options.edge_pass).count()) / 1000;
   for (auto faults = dice.between(1, 6); faults > 0; --faults) {
     schedule.faults.push_back(
-        random_fault(dice, options, static_cast<std::size_t>(tokens), span_ms));
+        random_fault(dice, options, schedule.patient, static_cast<std::size_t>(tokens), span_ms));
   }
   return schedule;
 }

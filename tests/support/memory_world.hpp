@@ -116,11 +116,13 @@ class MemoryWorld {
   void reconfigure(policy::Mode mode, bool adaptive, const actors::GenerationRequest& request) {
     auto settings = options_.mode;
     settings.preferred = mode;
-    for (const auto& edge : edges_) {
-      caf::anon_send(edge->supervisor,
-                     actors::Reconfigure{settings, adaptive, request.thresholds,
-                                         request.token_deadline, request.first_token_deadline});
+    for (std::size_t i = 0; i < edges_.size(); ++i) {
+      reconfigure(i, {settings, adaptive, request.thresholds, request.token_deadline,
+                      request.first_token_deadline});
     }
+  }
+  void reconfigure(std::size_t edge, actors::Reconfigure settings) {
+    caf::anon_send(edges_[edge]->supervisor, std::move(settings));
   }
   /// Another day of the calendar that the upload budget goes by.
   void begin_next_day() { day_ += std::chrono::days(1); }
