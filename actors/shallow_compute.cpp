@@ -12,16 +12,22 @@ void wake(Self self) {
   if (!std::exchange(self->state.step_due, true)) self->send(self, RunShallowStep{});
 }
 
+/// Rows that the layers before this exit have yet to run.
+std::int64_t waiting_at(std::size_t exit, const ShallowSession& session) {
+  return session.session->length() - session.session->stage_length(exit);
+}
+
 policy::BatchCandidate candidate_of(GenerationId generation, const ShallowSession& session) {
   policy::BatchCandidate candidate;
   candidate.client = generation;
   candidate.arrived = session.arrived;
   candidate.asked = !session.ids.empty() || session.exit;
-  candidate.rows = std::ssize(session.ids);
+  candidate.rows = session.exit ? waiting_at(*session.exit, session) : std::ssize(session.ids);
   return candidate;
 }
 
-/// A generation's part of a step: the next of its ids, or the exit that it waits for.
+/// A generation's part of a step: the next of its ids, or of the rows before the exit that it waits
+/// for.
 struct Work {
   GenerationId generation = 0;
   std::int64_t first_position = 0;
@@ -34,8 +40,10 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
   work.generation = generation;
   work.first_position = session.session->length();
   work.step.session = session.session.get();
-  if (session.exit) {
+  if (session.exit && share.answers) {
     work.exit = std::exchange(session.exit, std::nullopt);
+  } else if (session.exit) {
+    work.step.piece = {*session.exit, share.rows};
   } else {
     const auto count = static_cast<std::size_t>(share.rows);
     const auto end = session.ids.begin() + share.rows;
@@ -87,6 +95,7 @@ void run_step(Self self) {
       tell(self, works[i], session, std::move(*results[i]));
     } else {
       session.ids.clear();
+      session.exit.reset();
       self->send(session.generation, ComputeFailed{results[i].error()});
     }
   }

@@ -50,6 +50,13 @@ struct Step {
   std::vector<std::size_t> read;
   /// Catch every stage up whatever is read: for work done ahead of a reading.
   bool catch_up = false;
+  /// Run only the oldest `rows` of those that wait for `stage`, so that a long prompt need not go
+  /// through a later stage at once. Comes alone: without input, and with nothing to read.
+  struct Piece {
+    std::size_t stage = 0;
+    std::int64_t rows = 0;
+  };
+  std::optional<Piece> piece;
 };
 
 struct StepResult {

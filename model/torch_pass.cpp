@@ -24,6 +24,17 @@ Result<void> check_ids(std::span<const TokenId> ids, const ModelConfig& config) 
   return {};
 }
 
+Result<void> check_piece(const Step& step, const TorchSession& session, std::size_t stages) {
+  if (!step.piece) return {};
+  const auto& [stage, rows] = *step.piece;
+  const bool alone = std::holds_alternative<std::monostate>(step.input) && step.read.empty();
+  if (!alone || stage >= stages || rows < 1 || rows > session.stage(stage).pending.count()) {
+    return fail(ErrorCode::out_of_range,
+                "a piece must come alone and be of rows that wait for its stage");
+  }
+  return {};
+}
+
 Result<void> check_read(const std::vector<std::size_t>& read, const std::vector<Stage>& stages) {
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (read[i] >= stages.size() || stages[read[i]].head.kind == StageHead::Kind::none) {
@@ -86,6 +97,9 @@ Result<void> TorchPass::start(Work& work, const Step& step) {
   work.length = work.session->length();
   work.changes.resize(model_.stages().size());
   if (auto checked = check_read(step.read, model_.stages()); !checked) return checked;
+  if (auto checked = check_piece(step, *work.session, model_.stages().size()); !checked) {
+    return checked;
+  }
   for (const auto* ids : {&step.prompt_history, &step.output_history}) {
     if (auto checked = check_ids(*ids, model_.config()); !checked) return checked;
   }
@@ -152,6 +166,7 @@ bool TorchPass::must_run(const Work& work, std::size_t stage) const {
   if (!work.changes[stage].added.defined() && work.session->stage(stage).pending.count() == 0) {
     return false;
   }
+  if (work.step->piece) return stage == work.step->piece->stage;
   const bool runs_at_once = stage == 0 && model_.begins_with_ids();
   return runs_at_once || work.step->catch_up ||
          (!work.step->read.empty() && stage <= work.step->read.back());
@@ -164,7 +179,10 @@ void TorchPass::run_stage(std::size_t stage) {
     if (!must_run(work, stage)) continue;
     auto& state = work.session->stage(stage);
     StageInput input{&state.cache, state.length, {}};
-    if (state.pending.count() > 0) input.pieces.push_back(state.pending.view());
+    if (const auto waiting = state.pending.count(); waiting > 0) {
+      const auto& piece = work.step->piece;
+      input.pieces.push_back(state.pending.first(piece ? piece->rows : waiting));
+    }
     if (work.changes[stage].added.defined()) input.pieces.push_back(work.changes[stage].added);
     work.changes[stage].length = state.length + input.rows();
     inputs.push_back(std::move(input));

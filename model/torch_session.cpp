@@ -20,22 +20,30 @@ std::int64_t PendingRows::bytes() const {
 void PendingRows::reserve_for(const at::Tensor& rows) {
   const std::int64_t needed = count_ + rows.size(0);
   const std::int64_t capacity = storage_.defined() ? storage_.size(0) : 0;
-  if (needed <= capacity) return;
+  if (begin_ + needed <= capacity) return;
   const auto grown = at::empty({std::max({needed, smallest_capacity, 2 * capacity}), rows.size(1)},
                                rows.options());
-  if (count_ > 0) grown.narrow(0, 0, count_).copy_(view());
+  if (count_ > 0) grown.narrow(0, 0, count_).copy_(first(count_));
   storage_ = grown;
+  begin_ = 0;
 }
 
 void PendingRows::append(const at::Tensor& rows) {
   reserve_for(rows);
-  storage_.narrow(0, count_, rows.size(0)).copy_(rows);
+  storage_.narrow(0, begin_ + count_, rows.size(0)).copy_(rows);
   count_ += rows.size(0);
 }
 
 void PendingRows::truncate(std::int64_t count) {
   count_ = count;
-  if (count == 0) storage_ = at::Tensor();
+  if (count > 0) return;
+  storage_ = at::Tensor();
+  begin_ = 0;
+}
+
+void PendingRows::drop(std::int64_t count) {
+  begin_ += count;
+  truncate(count_ - count);
 }
 
 Result<std::unique_ptr<TorchSession>> TorchSession::open(const void* owner,
@@ -87,7 +95,7 @@ void TorchSession::commit(std::int64_t length, const std::vector<StageChange>& c
     auto& stage = stages_[s];
     const auto& change = changes[s];
     if (change.last_output.defined()) {
-      stage.pending.truncate(0);
+      stage.pending.drop(std::min(stage.pending.count(), change.length - stage.length));
       stage.last_output = change.last_output;
       stage.length = change.length;
     } else if (change.added.defined()) {

@@ -17,15 +17,19 @@ namespace cecollm::model {
 class PendingRows {
  public:
   std::int64_t count() const { return count_; }
-  at::Tensor view() const { return storage_.narrow(0, 0, count_); }
+  /// The oldest `count` of them.
+  at::Tensor first(std::int64_t count) const { return storage_.narrow(0, begin_, count); }
   std::int64_t bytes() const;
   /// Makes room for `rows`, so that the append that follows cannot fail.
   void reserve_for(const at::Tensor& rows);
   void append(const at::Tensor& rows);
   void truncate(std::int64_t count);
+  /// Removes the oldest `count`.
+  void drop(std::int64_t count);
 
  private:
-  at::Tensor storage_;  // [capacity, d], undefined while empty
+  at::Tensor storage_;      // [capacity, d], undefined while empty
+  std::int64_t begin_ = 0;  // of the oldest one in it
   std::int64_t count_ = 0;
 };
 

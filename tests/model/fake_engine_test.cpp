@@ -64,6 +64,21 @@ TEST(FakeEngine, LaterStagesWaitUntilTheyAreRead) {
   EXPECT_EQ(session->pending_bytes(), 0);
 }
 
+TEST(FakeEngine, WaitingRowsRunInPieces) {
+  FakeEngine edge(tests::fake_model(), Part::edge);
+  const auto session = open(edge);
+  ASSERT_TRUE(succeeded(run(edge, *session, start, {0})));
+  Step step;
+  step.session = session.get();
+  step.piece = {1, 3};
+  ASSERT_TRUE(succeeded(edge.run({&step, 1}).front()));
+  EXPECT_EQ(session->stage_length(1), 3);
+  EXPECT_TRUE(fails_with(edge.run({&step, 1}).front(), ErrorCode::out_of_range, {}))
+      << "one is left";
+  ASSERT_TRUE(succeeded(run(edge, *session, {}, {1})));
+  EXPECT_EQ(session->stage_length(1), 4);
+}
+
 TEST(FakeEngine, TruncatedTextRedoneGivesTheSameReading) {
   FakeEngine whole(tests::fake_model(), Part::whole);
   const auto session = open(whole);

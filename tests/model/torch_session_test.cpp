@@ -67,6 +67,40 @@ TEST_F(TorchSessionTest, CatchUpInOnePassEqualsRowByRow) {
   EXPECT_TRUE(nearly_equal(at_once->readings[1], step_by_step->readings[2]));
 }
 
+TEST_F(TorchSessionTest, WaitingRowsRunInPiecesAndNewOnesMayComeBetween) {
+  const auto session = open_session(*whole_);
+  const auto run_piece = [&](std::size_t stage, std::int64_t rows) {
+    Step step;
+    step.session = session.get();
+    step.piece = {stage, rows};
+    return whole_->run(std::span(&step, 1)).front();
+  };
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  const auto piece = run_piece(1, 3);
+  ASSERT_TRUE(succeeded(piece));
+  EXPECT_EQ(piece->rows.count, 0);
+  EXPECT_EQ(session->stage_length(1), 3);
+  EXPECT_EQ(session->stage_length(2), 0);
+  auto text = prompt;
+  // More than there was room for behind the rows that wait.
+  const std::vector<TokenId> more(40, 4);
+  text.insert(text.end(), more.begin(), more.end());
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, more, {0})));
+  ASSERT_TRUE(succeeded(run_piece(1, 20)));
+  EXPECT_EQ(session->stage_length(1), 23);
+  ASSERT_TRUE(succeeded(run_piece(2, 5)));
+  session->truncate(46);
+  text.resize(46);
+  const auto rest = run_one(*whole_, *session, {}, {1, 2});
+  ASSERT_TRUE(succeeded(rest));
+  EXPECT_EQ(session->pending_bytes(), 0);
+  const auto fresh = open_session(*whole_);
+  const auto expected = run_one(*whole_, *fresh, text, {1, 2});
+  EXPECT_TRUE(nearly_equal(rest->readings[0], expected->readings[0]));
+  EXPECT_TRUE(nearly_equal(rest->readings[1], expected->readings[1]));
+  EXPECT_TRUE(fails_with(run_piece(1, 1), ErrorCode::out_of_range, {})) << "none waits";
+}
+
 TEST_F(TorchSessionTest, WaitingAndNewRowsCatchUpTogether) {
   const auto session = open_session(*whole_);
   ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));

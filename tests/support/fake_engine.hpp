@@ -286,6 +286,7 @@ class FakeEngine final : public model::Engine {
         return tl::unexpected(checked.error());
       }
     }
+    if (step.piece) return run_piece(*session, step);
     const auto added = input_of(step);
     if (!added) return tl::unexpected(added.error());
     if (const auto fits = check_length(session->length(), added->size()); !fits) {
@@ -322,6 +323,19 @@ class FakeEngine final : public model::Engine {
     }
     *session = std::move(next);
     return result;
+  }
+
+  model::Result<model::StepResult> run_piece(FakeSession& session, const model::Step& step) const {
+    const auto& [stage, rows] = *step.piece;
+    const bool alone =
+        std::holds_alternative<std::monostate>(step.input) && step.read.empty() && !step.catch_up;
+    if (!alone || stage >= stages_.size() || rows < 1 ||
+        rows > session.length() - session.lengths_[stage]) {
+      return refuse(model::ErrorCode::out_of_range, "a piece of rows that do not wait");
+    }
+    session.lengths_[stage] += rows;
+    session.readable_[stage] = session.lengths_[stage] == session.length();
+    return model::StepResult{};
   }
 
   static void catch_up(FakeSession& session, std::size_t stage) {
