@@ -123,7 +123,8 @@ void ask(Self self, const AskCloud& request) {
     fail_ask(self, *upload, "the cloud does not serve this context any more", false, true);
     return;
   }
-  switch (policy::decide_ask(can_upload(self), state.gate, cost_of_ask(self), request.deadline)) {
+  switch (policy::decide_ask(self->clock().now(), can_upload(self), state.gate, cost_of_ask(self),
+                             request.deadline)) {
     case policy::AskVerdict::ask:
       pump(self, request.generation, *upload);
       break;
@@ -134,6 +135,9 @@ void ask(Self self, const AskCloud& request) {
       break;
     case policy::AskVerdict::distrusted:
       fail_ask(self, *upload, "the cloud has not answered for a while", false, true);
+      break;
+    case policy::AskVerdict::paused:
+      fail_ask(self, *upload, "the cloud is overloaded and wants no asks for now", false, true);
       break;
     case policy::AskVerdict::too_slow:
       fail_ask(self, *upload, "the cloud's answer would have come too late", false, true);
@@ -279,6 +283,9 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
     case Code::stale_epoch:
       return;  // the epoch that it names is not ours any more
     case Code::overloaded:
+      self->state.gate.on_overloaded(self->clock().now(),
+                                     std::chrono::milliseconds(fault.retry_after_ms));
+      [[fallthrough]];
     case Code::late:
       if (answers_a_past_ask(*upload, fault)) return;
       if (upload->generate) upload->phase = Phase::broken;

@@ -52,6 +52,10 @@ std::optional<AskCost> AskQuote::cost_at(TimePoint now, std::uint64_t bytes) con
   return current;
 }
 
+void AskGate::on_overloaded(TimePoint now, Duration pause) {
+  paused_until_ = std::max(paused_until_, now + std::min(pause, longest_pause));
+}
+
 std::string_view name_of(AskVerdict verdict) {
   switch (verdict) {
     case AskVerdict::ask:
@@ -60,16 +64,19 @@ std::string_view name_of(AskVerdict verdict) {
       return "not-connected";
     case AskVerdict::distrusted:
       return "distrusted";
+    case AskVerdict::paused:
+      return "paused";
     case AskVerdict::too_slow:
       return "too-slow";
   }
   return "unknown";
 }
 
-AskVerdict decide_ask(bool connected, const AskGate& gate, const std::optional<AskCost>& cost,
-                      std::optional<Duration> remaining) {
+AskVerdict decide_ask(TimePoint now, bool connected, const AskGate& gate,
+                      const std::optional<AskCost>& cost, std::optional<Duration> remaining) {
   if (!connected) return AskVerdict::not_connected;
-  if (!gate.open()) return AskVerdict::distrusted;
+  if (!gate.trusted()) return AskVerdict::distrusted;
+  if (gate.paused(now)) return AskVerdict::paused;
   if (remaining && *remaining <= Duration::zero()) return AskVerdict::too_slow;
   if (remaining && cost && cost->total() > *remaining) return AskVerdict::too_slow;
   return AskVerdict::ask;

@@ -65,30 +65,39 @@ struct AskQuote {
 };
 
 /// Closed after a deadline passed without an answer, until an answer or a pong shows that the other
-/// side is there: of a link that died, only one token pays. One for each connection.
+/// side is there: of a link that died, only one token pays. Closed, too, while an overloaded cloud
+/// wants to be left alone. One for each connection.
 class AskGate {
  public:
-  void on_expired() { open_ = false; }
-  void on_answer_or_pong() { open_ = true; }
+  /// No cloud is left alone for longer, whatever it says.
+  static constexpr Duration longest_pause = std::chrono::minutes(1);
+
+  void on_expired() { trusted_ = false; }
+  void on_answer_or_pong() { trusted_ = true; }
+  /// The cloud is overloaded and wants no asks for `pause`; zero: it does not say how long.
+  void on_overloaded(TimePoint now, Duration pause);
   /// A new connection was greeted by its cloud.
-  void on_connected() { open_ = true; }
-  bool open() const { return open_; }
+  void on_connected() { *this = AskGate(); }
+  bool trusted() const { return trusted_; }
+  bool paused(TimePoint now) const { return now < paused_until_; }
 
  private:
-  bool open_ = true;
+  bool trusted_ = true;
+  TimePoint paused_until_ = TimePoint::min();
 };
 
 enum class AskVerdict {
   ask,
   not_connected,  // no cloud
   distrusted,     // the last ask expired and nothing came since
+  paused,         // the cloud is overloaded, and the time to try again is still to come
   too_slow,       // the expected cost exceeds the time left
 };
 std::string_view name_of(AskVerdict verdict);
 
 /// `remaining` is the time that the token has from now on; empty: no limit. A link without a sample
 /// is asked: the deadline bounds what that costs. Everything but `ask` means: fall back at once.
-AskVerdict decide_ask(bool connected, const AskGate& gate, const std::optional<AskCost>& cost,
-                      std::optional<Duration> remaining);
+AskVerdict decide_ask(TimePoint now, bool connected, const AskGate& gate,
+                      const std::optional<AskCost>& cost, std::optional<Duration> remaining);
 
 }  // namespace cecollm::policy

@@ -100,6 +100,16 @@ class CloudLink : public tests::DeterministicSystem {
     says(fault);
   }
 
+  void says_overloaded(std::uint64_t position, std::chrono::milliseconds retry_after) {
+    transport::Fault fault;
+    fault.code = transport::FaultCode::overloaded;
+    fault.message = "overloaded";
+    fault.context = generation;
+    fault.position = position;
+    fault.retry_after_ms = static_cast<std::uint32_t>(retry_after.count());
+    says(fault);
+  }
+
   void open() { tell(OpenUpload{generation, {}, {}, generation_}); }
   void add_rows(std::int64_t first, std::int64_t count) {
     model::Rows rows;
@@ -164,6 +174,53 @@ TEST_F(CloudLink, FailsTheAskWhereAnOlderCloudDoesNotSayWhichOneItsFaultAnswers)
   ask(3);
   says_late({});
   EXPECT_THAT(heard_.failures, SizeIs(1));
+}
+
+TEST_F(CloudLink, LeavesAnOverloadedCloudAloneUntilItMayBeAskedAgain) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  says_overloaded(3, 300ms);
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_FALSE(heard_.failures[0].skipped);
+  add_rows(3, 1);
+  advance(299ms);
+  heard_.on_the_wire.clear();
+  ask(4);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(0));
+  ASSERT_THAT(heard_.failures, SizeIs(2));
+  EXPECT_TRUE(heard_.failures[1].skipped);
+  advance(1ms);
+  ask(4);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(1));
+  EXPECT_THAT(heard_.failures, SizeIs(2));
+}
+
+TEST_F(CloudLink, HeedsTheHintThatCameToAnAskWhichWasGivenUp) {
+  open();
+  add_rows(0, 3);
+  ask_and_give_up(3);
+  says_overloaded(3, 300ms);
+  add_rows(3, 1);
+  ask(4);
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_TRUE(heard_.failures[0].skipped);
+}
+
+TEST_F(CloudLink, AsksAnotherCloudAtOnceWhereOneWasOverloaded) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  says_overloaded(3, 1h);
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  connect();
+  transport::RowsHeld none;
+  none.context = generation;
+  none.epoch = 1;
+  says(none);
+  heard_.on_the_wire.clear();
+  ask(3);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(1));
 }
 
 TEST_F(CloudLink, EndsAStreamOnTheCloudThatItsGenerationGaveUp) {

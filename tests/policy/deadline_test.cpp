@@ -77,20 +77,39 @@ TEST(ExpectedCost, AddsRoundTripOwnUploadsAndCloud) {
 
 TEST(AskGate, ClosesAtAnExpiryUntilAnythingAnswers) {
   AskGate gate;
-  EXPECT_TRUE(gate.open());
+  EXPECT_TRUE(gate.trusted());
   gate.on_expired();
-  EXPECT_FALSE(gate.open());
+  EXPECT_FALSE(gate.trusted());
   gate.on_expired();
-  EXPECT_FALSE(gate.open());
+  EXPECT_FALSE(gate.trusted());
   gate.on_answer_or_pong();
-  EXPECT_TRUE(gate.open());
+  EXPECT_TRUE(gate.trusted());
+}
+
+TEST(AskGate, LeavesAnOverloadedCloudAloneForAsLongAsItSays) {
+  AskGate gate;
+  gate.on_overloaded(at(0), ms(300));
+  EXPECT_TRUE(gate.paused(at(299)));
+  EXPECT_FALSE(gate.paused(at(300)));
+  gate.on_overloaded(at(1000), ms(300));
+  gate.on_overloaded(at(1100), ms(0));
+  EXPECT_TRUE(gate.paused(at(1200))) << "of two hints the later time holds";
+}
+
+TEST(AskGate, HeedsNoHintForEver) {
+  AskGate gate;
+  gate.on_overloaded(at(0), std::chrono::hours(1000));
+  EXPECT_TRUE(gate.paused(at(59999)));
+  EXPECT_FALSE(gate.paused(at(60000)));
 }
 
 TEST(AskGate, OpensWithANewConnection) {
   AskGate gate;
   gate.on_expired();
+  gate.on_overloaded(at(0), ms(300));
   gate.on_connected();
-  EXPECT_TRUE(gate.open());
+  EXPECT_FALSE(gate.paused(at(0)));
+  EXPECT_TRUE(gate.trusted());
 }
 
 class DecideAsk : public testing::Test {
@@ -100,35 +119,41 @@ class DecideAsk : public testing::Test {
 };
 
 TEST_F(DecideAsk, AsksWhatWillComeInTime) {
-  EXPECT_EQ(decide_ask(true, gate_, cost_, ms(101)), AskVerdict::ask);
-  EXPECT_EQ(decide_ask(true, gate_, cost_, ms(100)), AskVerdict::ask);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, cost_, ms(101)), AskVerdict::ask);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, cost_, ms(100)), AskVerdict::ask);
 }
 
 TEST_F(DecideAsk, DoesNotAskWhatWillBeLate) {
-  EXPECT_EQ(decide_ask(true, gate_, cost_, ms(99.9)), AskVerdict::too_slow);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, cost_, ms(99.9)), AskVerdict::too_slow);
 }
 
 TEST_F(DecideAsk, DoesNotAskWithNoTimeLeft) {
-  EXPECT_EQ(decide_ask(true, gate_, AskCost{}, ms(0)), AskVerdict::too_slow);
-  EXPECT_EQ(decide_ask(true, gate_, std::nullopt, ms(-1)), AskVerdict::too_slow);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, AskCost{}, ms(0)), AskVerdict::too_slow);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, std::nullopt, ms(-1)), AskVerdict::too_slow);
 }
 
 TEST_F(DecideAsk, AsksAnyCloudWithoutADeadline) {
   cost_.round_trip = std::chrono::hours(1);
-  EXPECT_EQ(decide_ask(true, gate_, cost_, std::nullopt), AskVerdict::ask);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, cost_, std::nullopt), AskVerdict::ask);
 }
 
 TEST_F(DecideAsk, AsksALinkThatWasNotMeasuredYet) {
-  EXPECT_EQ(decide_ask(true, gate_, std::nullopt, ms(10)), AskVerdict::ask);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, std::nullopt, ms(10)), AskVerdict::ask);
 }
 
 TEST_F(DecideAsk, NeverAsksWithoutAConnection) {
-  EXPECT_EQ(decide_ask(false, gate_, cost_, std::nullopt), AskVerdict::not_connected);
+  EXPECT_EQ(decide_ask(at(0), false, gate_, cost_, std::nullopt), AskVerdict::not_connected);
 }
 
 TEST_F(DecideAsk, NeverAsksThroughAClosedGate) {
   gate_.on_expired();
-  EXPECT_EQ(decide_ask(true, gate_, cost_, std::nullopt), AskVerdict::distrusted);
+  EXPECT_EQ(decide_ask(at(0), true, gate_, cost_, std::nullopt), AskVerdict::distrusted);
+}
+
+TEST_F(DecideAsk, LeavesAnOverloadedCloudAlone) {
+  gate_.on_overloaded(at(0), ms(50));
+  EXPECT_EQ(decide_ask(at(49), true, gate_, cost_, std::nullopt), AskVerdict::paused);
+  EXPECT_EQ(decide_ask(at(50), true, gate_, cost_, std::nullopt), AskVerdict::ask);
 }
 
 TEST(AskVerdict, HasReadableNames) {
@@ -143,7 +168,7 @@ TEST(AskGate, LetsOneTokenPayForADeadLink) {
   AskGate gate;
   int waited = 0;
   for (int token = 0; token < 100; ++token) {
-    if (decide_ask(true, gate, std::nullopt, ms(100)) != AskVerdict::ask) continue;
+    if (decide_ask(at(0), true, gate, std::nullopt, ms(100)) != AskVerdict::ask) continue;
     ++waited;
     gate.on_expired();
   }

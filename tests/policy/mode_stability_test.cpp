@@ -212,7 +212,7 @@ SwitchLog run_closed_loop(const ModeSettings& settings, double end_ms,
       flying.push_back({now, back, false, false});
     }
     if (controller.mode() == Mode::collaborative && !asked &&
-        decide_ask(link.connected(), gate, cost, ms(deadline)) == AskVerdict::ask) {
+        decide_ask(at(now), link.connected(), gate, cost, ms(deadline)) == AskVerdict::ask) {
       asked = now;
       flying.push_back({now, back, true, false});
     }
