@@ -109,7 +109,6 @@ void welcome(Self self, const transport::Welcome& welcome) {
   state.phase = Phase::ready;
   state.gate.on_connected();
   state.quote = {};
-  state.given_since_quote = 0;
   state.clouds->on_connected(state.cloud, self->clock().now());
   if (state.probe) self->send(state.probe, LinkUp{});
   link::resume_all(self);
@@ -229,10 +228,7 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
           tell_probe_down(self);
         }
       },
-      [self](const LinkMeasured& measured) {
-        self->state.quote = measured.quote;
-        self->state.given_since_quote = 0;
-      },
+      [self](const LinkMeasured& measured) { self->state.quote = measured.quote; },
       [self](const HoldRows& order) { link::hold_rows(self, order.hold); },
       [self](const transport::ConnectionUp& up) {
         if (self->state.shutting_down) {

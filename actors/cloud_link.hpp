@@ -88,9 +88,8 @@ struct CloudLinkState {
   std::string problem;     // why there is no connection
   bool mismatch = false;   // the problem is a mismatch of version, model or cut
   policy::AskGate gate;
-  policy::AskQuote quote;               // what an ask costs
-  std::uint64_t given_since_quote = 0;  // row bytes given to the connection that it does not count
-  bool holding = false;                 // standalone: rows are kept, not sent
+  policy::AskQuote quote;  // what an ask costs, behind what was given to the connection
+  bool holding = false;    // standalone: rows are kept, not sent
   std::optional<policy::DayBudget> day;
   bool budget_exhausted = false;  // as the probe was told
   bool scouting = false;          // a scout is on its way, or will be sent

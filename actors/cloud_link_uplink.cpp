@@ -135,7 +135,7 @@ bool send_paid(Self self, GenerationId generation, Upload& upload,
 
 std::optional<policy::AskCost> cost_of_ask(Self self) {
   const auto& state = self->state;
-  auto bytes = state.given_since_quote;
+  std::uint64_t bytes = 0;
   for (const auto& [generation, upload] : state.uploads) {
     bytes += upload.log.unsent() * state.setting.row_bytes;
   }
@@ -156,7 +156,9 @@ void pump(Self self, GenerationId generation, Upload& upload) {
       return;
     }
     in_flight += bytes;
-    self->state.given_since_quote += bytes;
+    auto& quote = self->state.quote;
+    const auto now = self->clock().now();
+    quote = {now, quote.cost_at(now, bytes), quote.bytes_per_second};
     upload.stats.rows_up += batch.count - batch.resent;
     upload.stats.rows_resent += batch.resent;
     upload.stats.row_payload_bytes += (batch.count - batch.resent) * setting.row_bytes;

@@ -1,6 +1,7 @@
 #include "policy/goodput.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 namespace cecollm::policy {
@@ -14,6 +15,21 @@ constexpr std::uint64_t least_telling_bytes = 2048;
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
+}
+
+using Sends = std::map<TimePoint, std::uint64_t>;
+
+/// The least rate of a pipe that has carried all of `sends` by `now`.
+double least_rate(const Sends& sends, TimePoint now) {
+  double rate = 0.0;
+  std::uint64_t size = 0;
+  for (auto send = sends.rbegin(); send != sends.rend(); ++send) {
+    size += send->second;
+    if (size < least_telling_bytes) continue;
+    rate = std::max(rate,
+                    static_cast<double>(size) / seconds(std::max(now - send->first, resolution)));
+  }
+  return rate;
 }
 
 }  // namespace
@@ -63,17 +79,44 @@ void GoodputEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes, Durati
   }
   last_acknowledged_ = now;
   unacknowledged_ -= bytes;
-  backlog_ = backlog(now);
-  backlog_at_ = now;
+  on_passed(now, covered.back().at);
 }
 
 void GoodputEstimate::on_ended(TimePoint now, Stream stream) {
   const auto found = sends_.find(stream);
   if (found == sends_.end()) return;
-  for (const auto& send : found->second) unacknowledged_ -= send.bytes;
-  sends_.erase(found);
   backlog_ = backlog(now);
   backlog_at_ = now;
+  if (backlog_ == 0.0) drop_ended(now);
+  for (const auto& send : found->second) {
+    unacknowledged_ -= send.bytes;
+    ended_bytes_ += send.bytes;
+    const bool full = ended_.size() >= max_sends;
+    (full ? std::prev(ended_.end())->second : ended_[send.at]) += send.bytes;
+  }
+  sends_.erase(found);
+}
+
+void GoodputEstimate::on_passed(TimePoint now, TimePoint sent) {
+  Sends passed(ended_.begin(), ended_.lower_bound(sent));
+  drop_ended(sent);
+  std::uint64_t left = ended_bytes_;
+  for (const auto& [stream, sends] : sends_) {
+    for (const auto& send : sends) (send.at < sent ? passed[send.at] : left) += send.bytes;
+  }
+  // Samples of a slower time would last for ever where acknowledgements are rare.
+  const double proven = least_rate(passed, now);
+  for (std::size_t i = 0; i < std::min<std::size_t>(samples_, rates_.size()); ++i) {
+    rates_[i] = std::max(rates_[i], proven);
+  }
+  backlog_ = std::min(backlog(now), static_cast<double>(left));
+  backlog_at_ = now;
+}
+
+void GoodputEstimate::drop_ended(TimePoint sent) {
+  const auto end = ended_.lower_bound(sent);
+  for (auto send = ended_.begin(); send != end; ++send) ended_bytes_ -= send->second;
+  ended_.erase(ended_.begin(), end);
 }
 
 std::optional<double> GoodputEstimate::bytes_per_second() const {
@@ -87,7 +130,7 @@ std::optional<double> GoodputEstimate::bytes_per_second() const {
 double GoodputEstimate::backlog(TimePoint now) const {
   const double rate = bytes_per_second().value_or(0.0);
   const double drained = rate * std::max(0.0, seconds(now - backlog_at_));
-  return std::clamp(backlog_ - drained, 0.0, static_cast<double>(unacknowledged_));
+  return std::clamp(backlog_ - drained, 0.0, static_cast<double>(unacknowledged_ + ended_bytes_));
 }
 
 Duration GoodputEstimate::delay(TimePoint now) const {

@@ -32,15 +32,17 @@ class GoodputEstimate {
   /// what the receiver is known to have held the acknowledgement back.
   void on_acknowledged(TimePoint now, std::uint64_t bytes, Duration base_round_trip,
                        Stream stream = 0);
-  /// What is not acknowledged of `stream` never will be.
+  /// What is not acknowledged of `stream` never will be. It is still on its way all the same.
   void on_ended(TimePoint now, Stream stream);
+  /// Something that was given at `sent` has come through, and so has everything before it.
+  void on_passed(TimePoint now, TimePoint sent);
 
   /// Bytes a second: the median of the last five acknowledgements; empty before the first.
   std::optional<double> bytes_per_second() const;
   /// Sent and not acknowledged.
   std::uint64_t unacknowledged() const { return unacknowledged_; }
   /// Bytes that still wait to enter the pipe: what was sent, drained at the estimated rate, and
-  /// never more than what is unacknowledged.
+  /// never more than what is not known to be through.
   double backlog(TimePoint now) const;
   /// backlog() over bytes_per_second(); zero where no rate is known yet.
   Duration delay(TimePoint now) const;
@@ -54,7 +56,12 @@ class GoodputEstimate {
   // Finer records than this cost memory and add nothing: later sends join the last record.
   static constexpr std::size_t max_sends = 1024;
 
+  /// Forgets what ended streams sent before `sent`.
+  void drop_ended(TimePoint sent);
+
   std::map<Stream, std::deque<Send>> sends_;  // not acknowledged
+  std::map<TimePoint, std::uint64_t> ended_;  // bytes of streams that ended, by when they were sent
+  std::uint64_t ended_bytes_ = 0;
   std::uint64_t unacknowledged_ = 0;
   std::optional<TimePoint> last_acknowledged_;
   double backlog_ = 0.0;  // at backlog_at_

@@ -23,6 +23,7 @@ void LinkEstimate::on_pong(TimePoint now, TimePoint sent, Duration own_queue) {
   on_heard(now);
   inquired_ = now;
   round_trip_.add(now, now - sent, own_queue);
+  goodput_.on_passed(now, sent);
 }
 
 void LinkEstimate::on_ping_timeout() {
@@ -36,6 +37,7 @@ void LinkEstimate::on_answer(TimePoint now, TimePoint sent, Duration cloud_time,
   expired_asks_ = 0;
   inquired_ = now;
   round_trip_.add(now, now - sent - cloud_time, own_queue);
+  goodput_.on_passed(now, sent);
 }
 
 void LinkEstimate::on_ask_expired() {

@@ -131,6 +131,31 @@ TEST(Deadlines, LetNoTokenWaitForAnAnswerThatCannotComeInTime) {
   EXPECT_THAT(watched->end->warning, HasSubstr("too late"));
 }
 
+TEST(Deadlines, AreNotFearedForRowsThatTheLinkHasCarriedMeanwhile) {
+  auto options = over("rtt=20ms,up=4mbit");
+  options.adaptive = false;
+  options.model.config.hidden_size = 128;  // rows of 512 bytes, which take the link 1 ms
+  options.edge_pass = 2ms;
+  // Nothing but an answer tells what has come through.
+  options.heartbeat = 1h;
+  options.acknowledge_bytes = 1U << 20U;
+  options.window_bytes = 2U << 20U;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  auto request = asking(400);
+  request.prompt = std::vector<model::TokenId>(50, 5);
+  request.token_deadline = 100ms;
+  auto lax = request;
+  lax.thresholds.values = {0.001F, 0.001F};
+  world.after_tokens(10, [&] { world.reconfigure(Mode::collaborative, false, lax); });
+  world.after_tokens(350, [&] { world.reconfigure(Mode::collaborative, false, request); });
+  const auto watched = world.generate(request);
+  world.time().advance(20s);
+  tests::expect_complete_in_time(*watched, options.model.config, 10ms);
+  EXPECT_GE(watched->end->counts.of_exit(0), 330);
+  EXPECT_EQ(watched->end->counts.fallback(), 0) << watched->end->warning;
+}
+
 TEST(Deadlines, CostOneTokenOfALinkThatDied) {
   auto options = over("rtt=20ms");
   options.adaptive = false;

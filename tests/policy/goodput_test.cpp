@@ -179,18 +179,70 @@ TEST(Goodput, IsNotFooledByAStreamThatIsNotAcknowledged) {
   EXPECT_EQ(estimate.unacknowledged(), 1000U);
 }
 
-TEST(Goodput, ForgetsAStreamThatEnded) {
+TEST(Goodput, ForgetsAStreamThatEndedButNotItsBytesOnTheirWay) {
   GoodputEstimate estimate;
   estimate.on_sent(at(0), 10000, 1);
   estimate.on_acknowledged(at(100), 10000, ms(0), 1);
   estimate.on_sent(at(200), 5000, 1);
-  estimate.on_sent(at(200), 700, 2);
-  estimate.on_ended(at(200), 1);
+  estimate.on_sent(at(201), 700, 2);
+  estimate.on_ended(at(201), 1);
   EXPECT_EQ(estimate.unacknowledged(), 700U);
-  EXPECT_NEAR(to_ms(estimate.delay(at(200))), 7.0, 0.1);
+  EXPECT_NEAR(to_ms(estimate.delay(at(201))), 56.0, 0.1);
+  EXPECT_NEAR(to_ms(estimate.delay(at(251))), 6.0, 0.1);
   estimate.on_acknowledged(at(300), 5000, ms(0), 1);
   EXPECT_EQ(estimate.unacknowledged(), 700U);
   EXPECT_EQ(estimate.samples(), 1U);
+}
+
+TEST(Goodput, HasNothingOnItsWayBehindWhatCameThrough) {
+  GoodputEstimate estimate;
+  estimate.on_sent(at(0), 1000, 1);
+  estimate.on_acknowledged(at(100), 1000, ms(0), 1);  // 10 kB/s
+  estimate.on_sent(at(200), 5000, 1);
+  estimate.on_ended(at(200), 1);
+  estimate.on_sent(at(210), 4000, 2);
+  estimate.on_sent(at(230), 300, 3);
+  EXPECT_NEAR(to_ms(estimate.delay(at(230))), 900.0, 0.1);
+  estimate.on_passed(at(240), at(220));  // a ping, say
+  EXPECT_EQ(estimate.backlog(at(240)), 300.0);
+  EXPECT_EQ(estimate.unacknowledged(), 4300U) << "no acknowledgement";
+  estimate.on_acknowledged(at(260), 300, ms(0), 3);
+  EXPECT_EQ(estimate.delay(at(260)), Duration::zero());
+}
+
+TEST(Goodput, IsAtLeastWhatCameThrough) {
+  GoodputEstimate estimate;
+  for (int i = 0; i < 5; ++i) {
+    estimate.on_sent(at(1000 * i), 5000);
+    estimate.on_acknowledged(at(1000 * i + 500), 5000, ms(0));  // 10 kB/s
+  }
+  // Streams that end before anything of them is acknowledged, at 100 kB/s.
+  for (int i = 0; i < 200; ++i) {
+    estimate.on_sent(at(5000 + 10 * i), 1000, 1);
+    if (i % 20 == 19) estimate.on_ended(at(5000 + 10 * i), 1);
+  }
+  EXPECT_NEAR(*estimate.bytes_per_second(), 10e3, 1.0);
+  estimate.on_passed(at(7010), at(7000));  // a ping, say
+  EXPECT_NEAR(*estimate.bytes_per_second(), 100e3, 1e3);
+  EXPECT_EQ(estimate.delay(at(7010)), Duration::zero());
+}
+
+TEST(Goodput, IsNotMadeOfTheLittleThatAnIdleSenderGives) {
+  GoodputEstimate estimate;
+  estimate.on_sent(at(0), 300, 1);
+  estimate.on_passed(at(1000), at(500));
+  EXPECT_FALSE(estimate.bytes_per_second());
+}
+
+TEST(Goodput, StaysBoundedWhereStreamsEndUnacknowledged) {
+  GoodputEstimate estimate;
+  for (int i = 0; i < 100000; ++i) {
+    estimate.on_sent(at(i), 10);
+    estimate.on_ended(at(i), 0);
+  }
+  EXPECT_EQ(estimate.backlog(at(100000)), 1000000.0);
+  estimate.on_passed(at(100001), at(100001));
+  EXPECT_EQ(estimate.backlog(at(100001)), 0.0);
 }
 
 TEST(Goodput, TakesNoSmallRowForASlowLink) {
