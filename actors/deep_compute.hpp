@@ -42,7 +42,7 @@ struct WaitingAsk {
 /// A cloud-only generation.
 struct DeepStream {
   transport::Generate request;
-  std::vector<model::TokenId> ids;  // that wait: of the prompt, then each token
+  std::vector<model::TokenId> text;  // the prompt, then each token
   std::uint32_t produced = 0;
 };
 

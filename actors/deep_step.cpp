@@ -69,7 +69,7 @@ policy::BatchCandidate candidate_of(ContextKey key, const DeepContext& context) 
   candidate.arrived = context.last_asked;
   if (context.stream) {
     candidate.asked = true;
-    candidate.rows = std::ssize(context.stream->ids);
+    candidate.rows = std::ssize(context.stream->text) - context.computed();
     return candidate;
   }
   candidate.rows = context.rows.count();
@@ -104,10 +104,21 @@ void gather(Self self, std::vector<ContextKey>& keys,
   }
 }
 
-/// Gives up the KV of `key`; its rows are with the store.
+/// Gives up the KV of `key`. A stream's text is here and runs through again like a prompt; other
+/// contexts' rows are with the store.
 void evict(Self self, ContextKey key) {
   auto& context = self->state.contexts.at(key);
   self->state.setting.metrics->evictions.Increment();
+  if (context.stream) {
+    const auto& prompt = context.stream->request.prompt;
+    const auto& text = context.stream->text;
+    set_kv_bytes(self, context, 0);
+    context.session.reset();
+    context.prompt_history = prompt;
+    context.output_history.assign(text.begin() + std::ssize(prompt), text.end());
+    context.rebuilding = true;
+    return;
+  }
   self->send(context.store, SessionEvicted{key, context.epoch});
   if (context.ask) {
     // Its turn comes again with all its rows. The clock of its deadline runs on.
@@ -143,7 +154,6 @@ void make_room(Self self, std::vector<Work>& works) {
     auto& holder = holders.emplace_back();
     holder.bytes = context.kv_bytes;
     holder.last_asked = context.last_asked;
-    holder.pinned = context.stream.has_value();  // its ids are nowhere else: no rebuilding it
     if (const auto turn = turns.find(key); turn != turns.end()) {
       holder.turn = turn->second;
       holder.growth = growth[turn->second];
@@ -180,10 +190,8 @@ bool prepare(Self self, Work& work) {
   step.prompt_history = std::exchange(context.prompt_history, {});
   step.output_history = std::exchange(context.output_history, {});
   if (context.stream) {
-    auto& ids = context.stream->ids;
-    const auto end = ids.begin() + static_cast<std::ptrdiff_t>(work.rows);
-    step.input = std::vector(ids.begin(), end);
-    ids.erase(ids.begin(), end);
+    const auto next = context.stream->text.begin() + context.computed();
+    step.input = std::vector(next, next + work.rows);
   } else if (work.rows > 0) {
     step.input = context.rows.take(work.rows);
   }
@@ -242,7 +250,7 @@ void stream_token(Self self, ContextKey key, DeepContext& context, const model::
   }
   context.last_asked = self->clock().now();
   context.output_history.push_back(reading.token);
-  stream.ids.push_back(reading.token);
+  stream.text.push_back(reading.token);
 }
 
 /// One pass of `engine` over those works that are its own.

@@ -12,7 +12,7 @@ KvFit fit_step(std::span<const KvHolder> holders, std::int64_t budget) {
   for (std::size_t i = 0; i < holders.size(); ++i) {
     held += holders[i].bytes;
     if (holders[i].turn) turns = std::max(turns, *holders[i].turn + 1);
-    if (!holders[i].pinned && holders[i].bytes > 0) order.push_back(i);
+    if (holders[i].bytes > 0) order.push_back(i);
   }
   std::ranges::sort(order, {}, [&](std::size_t i) { return std::tuple(holders[i].last_asked, i); });
   const auto takes_part = [&](const KvHolder& holder, std::size_t count) {

@@ -1,6 +1,6 @@
 #pragma once
-// Whose KV cache to give up when memory runs out. The rows that it was computed from are kept, so
-// it costs a recomputation at the next ask, not the context.
+// Whose KV cache to give up when memory runs out. The rows or ids that it was computed from are
+// kept, so it costs a recomputation at the next token, not the context.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,6 @@ namespace cecollm::policy {
 struct KvHolder {
   std::int64_t bytes = 0;
   TimePoint last_asked{};
-  bool pinned = false;              // cannot be given up
   std::optional<std::size_t> turn;  // its place in the step that is planned, from 0 on
   std::int64_t growth = 0;          // bytes that the step would add to it
 };

@@ -12,6 +12,7 @@ namespace cecollm::actors {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::SizeIs;
 using tests::fake_model;
 using tests::FakeEngine;
 
@@ -46,6 +47,7 @@ class DeepComputeActor : public tests::DeterministicSystem {
     setting.batch.rows = 64;
     setting.max_waiting = 16;
     kv_budget_ = engine->kv_bytes_at(300);
+    setting.engines.whole = std::make_shared<FakeEngine>(fake_model(), model::Part::cloud_only);
     make_scarce(setting);
     kv_budget_ = setting.kv_budget > 0 ? setting.kv_budget : kv_budget_;
     setting.kv_budget = kv_budget_;
@@ -70,6 +72,28 @@ class DeepComputeActor : public tests::DeterministicSystem {
     work.arrived = scheduler_.clock().now();
     work.peer = peer_;
     return work;
+  }
+  void stream(std::uint64_t number, std::vector<model::TokenId> prompt, std::uint32_t max_tokens) {
+    DeepGenerate work;
+    work.key = {number, number};
+    work.generate.context = number;
+    work.generate.prompt = std::move(prompt);
+    work.generate.max_tokens = max_tokens;
+    work.generate.ignore_eos = true;
+    work.generate.sampling.seed = 7;
+    work.generate.sampling.temperature = 1.0F;
+    work.generate.sampling.repetition_penalty = 1.9F;
+    work.generate.sampling.presence_penalty = 1.0F;
+    work.peer = peer_;
+    caf::send_as(store_, compute_, std::move(work));
+  }
+  std::vector<model::TokenId> streamed(std::uint64_t context) const {
+    std::vector<model::TokenId> ids;
+    for (const auto& message : to_peer_) {
+      const auto* token = std::get_if<transport::Generated>(&message);
+      if (token != nullptr && token->context == context) ids.push_back(token->token);
+    }
+    return ids;
   }
   std::vector<std::uint64_t> replied() const {
     std::vector<std::uint64_t> contexts;
@@ -301,6 +325,25 @@ TEST_F(DeepComputeWithLittleMemory, LetsThoseThatDoNotFitTogetherTakeTurns) {
   run();
   EXPECT_THAT(replied(), ElementsAre(1, 2));
   EXPECT_THAT(passes_, ElementsAre(ElementsAre(20), ElementsAre(20)));
+}
+
+TEST_F(DeepComputeWithLittleMemory, LetsStreamsThatDoNotFitTogetherTakeTurns) {
+  const std::vector<model::TokenId> one(8, 5);
+  const std::vector<model::TokenId> other(8, 6);
+  stream(1, one, 10);
+  run();
+  stream(2, other, 10);
+  run();
+  EXPECT_EQ(cloud_metrics_.evictions.Value(), 0.0) << "one after the other";
+  stream(3, one, 10);
+  stream(4, other, 10);
+  run();
+  EXPECT_GT(cloud_metrics_.evictions.Value(), 0.0);
+  EXPECT_GT(cloud_metrics_.rebuilds.Value(), 0.0);
+  EXPECT_THAT(streamed(3), SizeIs(10));
+  EXPECT_EQ(streamed(3), streamed(1)) << "as if it had been alone";
+  EXPECT_EQ(streamed(4), streamed(2));
+  EXPECT_EQ(cloud_metrics_.kv_bytes.Value(), 0.0);
 }
 
 TEST_F(DeepComputeWithLittleMemory, RefusesAContextThatTheMemoryCannotHold) {

@@ -9,10 +9,10 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 KvHolder idle(std::int64_t bytes, int asked_at) {
-  return {bytes, TimePoint(std::chrono::seconds(asked_at)), false, {}, 0};
+  return {bytes, TimePoint(std::chrono::seconds(asked_at)), {}, 0};
 }
 KvHolder growing(std::int64_t bytes, std::int64_t growth, std::size_t turn, int asked_at = 9) {
-  return {bytes, TimePoint(std::chrono::seconds(asked_at)), false, turn, growth};
+  return {bytes, TimePoint(std::chrono::seconds(asked_at)), turn, growth};
 }
 
 TEST(KvBudget, EvictsNobodyWhileThereIsRoom) {
@@ -39,13 +39,6 @@ TEST(KvBudget, LetsTheLastOfAStepWaitAndEvenGivesThemUp) {
   const auto fit = fit_step(holders, 100);
   EXPECT_EQ(fit.turns, 1U);
   EXPECT_THAT(fit.evicted, ElementsAre(1));
-}
-
-TEST(KvBudget, SparesWhatIsPinned) {
-  KvHolder stream = idle(10, 1);
-  stream.pinned = true;
-  const std::vector holders{stream, idle(10, 2), growing(0, 5, 0)};
-  EXPECT_THAT(fit_step(holders, 20).evicted, ElementsAre(1));
 }
 
 TEST(KvBudget, HasNoRoomForWhatExceedsItAlone) {
