@@ -184,8 +184,8 @@ class FaultRun {
   }
 
   // --- what holds afterwards
-  /// Links are well again, clouds are there, settings are as they were, and everything has passed that an edge may wait for
-  /// before it works with the cloud that it prefers.
+  /// Links are well again, clouds are there, settings are as they were, and everything has passed
+  /// that an edge may wait for before it works with the cloud that it prefers.
   void heal() {
     world_.forget_actions();
     world_.force_link(transport::LinkState::up);

@@ -1,6 +1,6 @@
 #pragma once
-// What befalls links, clouds and settings while generations run: drawn from a seed, so that a failure can be
-// replayed, and in words, so that it can be understood.
+// What befalls links, clouds and settings while generations run: drawn from a seed, so that a
+// failure can be replayed, and in words, so that it can be understood.
 
 #include <chrono>
 #include <cmath>

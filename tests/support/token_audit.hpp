@@ -143,8 +143,8 @@ inline void expect_complete_in_time(const Watched& watched, const model::ModelCo
   for (const auto& token : watched.tokens) {
     std::chrono::milliseconds limit{0};
     for (const auto& request : requests_between(watched, before, token.at)) {
-      limit = std::max(limit, token.event.index == 0 ? request.first_token_deadline
-                                                     : request.token_deadline);
+      limit = std::max(
+          limit, token.event.index == 0 ? request.first_token_deadline : request.token_deadline);
     }
     EXPECT_LE(token.at - before, limit + computing) << "token " << token.event.index;
     before = token.at;
