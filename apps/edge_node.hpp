@@ -10,11 +10,12 @@
 #include "actors/system_config.hpp"
 #include "apps/failure.hpp"
 #include "apps/generation_report.hpp"
+#include "apps/node_health.hpp"
 #include "apps/prompt_flags.hpp"
 #include "apps/settings.hpp"
+#include "http/server.hpp"
 #include "model/engine.hpp"
 #include "model/tokenizer.hpp"
-#include "monitoring/exporter.hpp"
 #include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
 
@@ -49,13 +50,15 @@ class EdgeNode {
 
  private:
   EdgeNode(std::shared_ptr<model::Engine> engine, std::shared_ptr<const model::Tokenizer> tokenizer,
-           const monitoring::EdgeLabels& labels);
+           std::shared_ptr<prometheus::Registry> registry, std::shared_ptr<NodeHealth> health,
+           std::optional<http::Server> monitoring_server, const monitoring::EdgeLabels& labels);
 
   std::shared_ptr<model::Engine> engine_;
   std::shared_ptr<const model::Tokenizer> tokenizer_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<monitoring::EdgeMetrics> metrics_;
-  std::optional<monitoring::Exporter> exporter_;
+  std::shared_ptr<NodeHealth> health_;
+  std::optional<http::Server> monitoring_server_;
   actors::SystemConfig config_;
   caf::actor_system system_;
   actors::edge_supervisor_actor supervisor_;

@@ -477,7 +477,8 @@ constexpr std::array keys{
     SettingKey{.name = "metrics.listen",
                .flag = "--metrics",
                .kind = ValueKind::endpoint,
-               .help = "Address of the Prometheus exporter, HOST:PORT; not set: none"},
+               .help = "Address of /metrics for Prometheus and of /readyz and /livez for probes, "
+                       "HOST:PORT; not set: none"},
     SettingKey{.name = "log.level",
                .flag = "--log-level",
                .kind = ValueKind::choice,

@@ -78,6 +78,14 @@ TEST(Layering, AllowsLibtorchOnlyInTheNumerics) {
               testing::Not(IsEmpty()));
 }
 
+TEST(Layering, KeepsTheHttpLibraryInItsFolder) {
+  EXPECT_THAT(violations_of("http/connection.cpp", "#include <httplib.h>\n"), IsEmpty());
+  EXPECT_THAT(violations_of("apps/x.cpp", "#include <httplib.h>\n"),
+              ElementsAre("apps/x.cpp:1: apps/ must not use <httplib.h>"));
+  EXPECT_THAT(violations_of("http/x.cpp", "#include \"monitoring/metrics.hpp\"\n"),
+              ElementsAre("http/x.cpp:1: http/ must not use monitoring/"));
+}
+
 TEST(Layering, AllowsOpensslInModelOnlyForDigests) {
   EXPECT_THAT(violations_of("model/digest.cpp", "#include <openssl/evp.h>\n"), IsEmpty());
   EXPECT_THAT(violations_of("model/config.cpp", "#include <openssl/evp.h>\n"), testing::SizeIs(1));
