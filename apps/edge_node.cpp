@@ -1,5 +1,6 @@
 #include "apps/edge_node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/handshake.hpp"
@@ -87,6 +88,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   setting.probe.heartbeat = settings.link.heartbeat;
   setting.mode = settings.supervisor;
   setting.adaptive = settings.adaptive;
+  setting.max_generations = std::max(setting.max_generations, settings.api.max_streams);
   if (!settings.clouds.empty()) {
     const auto links = EdgeLinks::prepare(
         settings, {actors::to_wire(*identity), codec, checkpoint->config().hidden_size});
@@ -125,6 +127,11 @@ actors::LinkReport EdgeNode::link_report() {
       .receive([&](const actors::LinkReport& answer) { report = answer; },
                [&](const caf::error& error) { report.problem = caf::to_string(error); });
   return report;
+}
+
+bool EdgeNode::alive() const {
+  const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);
+  return !control->getf(caf::abstract_actor::is_terminated_flag);
 }
 
 Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {

@@ -36,9 +36,18 @@ class EdgeNode {
   const model::ModelConfig& config() const { return engine_->config(); }
   const model::Tokenizer* tokenizer() const { return tokenizer_.get(); }
 
+  const std::shared_ptr<const model::Tokenizer>& shared_tokenizer() const { return tokenizer_; }
+  const std::shared_ptr<NodeHealth>& health() const { return health_; }
+  /// For actors of the caller's own, which end before the node does.
+  caf::actor_system& system() { return system_; }
+  const actors::edge_supervisor_actor& supervisor() const { return supervisor_; }
+
   /// Blocks until the first attempt to connect has come to something, at most `limit`.
   actors::LinkReport await_link(std::chrono::milliseconds limit);
   actors::LinkReport link_report();
+
+  /// False once an actor of the edge has died: the process should end.
+  bool alive() const;
 
   /// Thresholds, deadlines, mode and supervisor settings take effect at the next token; the rest
   /// needs a restart. Fails where thresholds do not fit the model's exits.

@@ -48,7 +48,9 @@ std::string raw_response(const Response& response) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) + " ";
   text += reason_of(response.status);
   text += "\r\nContent-Type: " + response.content_type + "\r\nConnection: close\r\n";
-  for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : response.headers) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  }
   return text + "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n" +
          response.body;
 }
