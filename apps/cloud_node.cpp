@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/handshake.hpp"
+#include "apps/monitoring_server.hpp"
 #include "apps/node_info.hpp"
 #include "apps/node_setup.hpp"
 #include "apps/version.hpp"
@@ -73,6 +74,11 @@ actors::ContextStoreSetting store_setting(const CloudSettings& settings,
 
 Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settings,
                                                      const monitoring::Logger& logger) {
+  // Serves from here on, so that probes and people see a node that loads.
+  auto registry = std::make_shared<prometheus::Registry>();
+  auto health = std::make_shared<NodeHealth>();
+  auto monitoring_server = start_monitoring_server(settings.monitoring, registry, health);
+  if (!monitoring_server) return tl::unexpected(monitoring_server.error());
   auto checkpoint = model::Checkpoint::open(settings.model.directory, settings.model.exit_layers);
   if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
   const auto& config = checkpoint->config();
@@ -96,10 +102,8 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   monitoring::CloudLabels labels;
   labels.node = node_info(settings.model, config, identity->whole_digest);
   labels.fault_codes = transport::fault_code_names();
-  std::unique_ptr<CloudNode> node(new CloudNode(labels));
-  auto exporter = start_exporter(settings.monitoring, node->registry_);
-  if (!exporter) return tl::unexpected(exporter.error());
-  node->exporter_ = std::move(*exporter);
+  std::unique_ptr<CloudNode> node(
+      new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels));
   actors::CloudSetting setting;
   setting.logger = logger;
   setting.metrics = node->metrics_.get();
@@ -130,12 +134,18 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
                 Failure{ExitCode::failed, "the cloud did not start: " + caf::to_string(error)};
           });
   if (problem) return tl::unexpected(*problem);
+  node->health_->enter(NodeState::ready);
   return node;
 }
 
-CloudNode::CloudNode(const monitoring::CloudLabels& labels)
-    : registry_(std::make_shared<prometheus::Registry>()),
+CloudNode::CloudNode(std::shared_ptr<prometheus::Registry> registry,
+                     std::shared_ptr<NodeHealth> health,
+                     std::optional<http::Server> monitoring_server,
+                     const monitoring::CloudLabels& labels)
+    : registry_(std::move(registry)),
       metrics_(std::make_unique<monitoring::CloudMetrics>(*registry_, labels)),
+      health_(std::move(health)),
+      monitoring_server_(std::move(monitoring_server)),
       system_(config_) {}
 
 bool CloudNode::alive() const {
@@ -144,6 +154,7 @@ bool CloudNode::alive() const {
 }
 
 CloudNode::~CloudNode() {
+  health_->enter(NodeState::draining);
   if (!supervisor_) return;
   caf::scoped_actor self{system_};
   self->monitor(supervisor_);

@@ -7,9 +7,10 @@
 #include "actors/cloud_supervisor.hpp"
 #include "actors/system_config.hpp"
 #include "apps/failure.hpp"
+#include "apps/node_health.hpp"
 #include "apps/settings.hpp"
+#include "http/server.hpp"
 #include "model/engine.hpp"
-#include "monitoring/exporter.hpp"
 #include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
 
@@ -30,11 +31,13 @@ class CloudNode {
   bool alive() const;
 
  private:
-  explicit CloudNode(const monitoring::CloudLabels& labels);
+  CloudNode(std::shared_ptr<prometheus::Registry> registry, std::shared_ptr<NodeHealth> health,
+            std::optional<http::Server> monitoring_server, const monitoring::CloudLabels& labels);
 
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<monitoring::CloudMetrics> metrics_;
-  std::optional<monitoring::Exporter> exporter_;
+  std::shared_ptr<NodeHealth> health_;
+  std::optional<http::Server> monitoring_server_;
   actors::SystemConfig config_;
   caf::actor_system system_;
   actors::cloud_supervisor_actor supervisor_;

@@ -1,20 +1,27 @@
 #include "apps/edge_command.hpp"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
+#include "apps/edge_api.hpp"
 #include "apps/edge_node.hpp"
 #include "apps/generation_report.hpp"
 #include "apps/node_logger.hpp"
 #include "apps/setting_flags.hpp"
 #include "apps/settings.hpp"
 #include "apps/settings_watch.hpp"
+#include "apps/termination.hpp"
 #include "model/torch_engine.hpp"
 
 namespace cecollm::apps {
 namespace {
+
+/// How soon a dead actor ends the process.
+constexpr std::chrono::seconds watch_interval{1};
 
 Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string prompt, bool json,
                      const CommandIo& io) {
@@ -28,6 +35,25 @@ Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string p
   return {};
 }
 
+/// Serves until SIGINT or SIGTERM, then lets what runs end.
+Outcome<void> serve_api(EdgeNode& node, const EdgeSettings& settings, const SettingsWatch& watch,
+                        const monitoring::Logger& logger, Termination& termination,
+                        const CommandIo& io) {
+  const auto api = EdgeApi::start(
+      node, settings, [&watch] { return watch.current(); }, logger);
+  if (!api) return tl::unexpected(api.error());
+  // Scripts wait for this line, and read the port from it where they asked for port 0.
+  io.out << "cecollm edge is listening on " << transport::to_string((*api)->bound()) << std::endl;
+  while (!termination.wait_for(watch_interval)) {
+    if (!node.alive()) return failed("an actor of the edge died; the log above says why");
+  }
+  logger.info("shutting down");
+  if (!(*api)->drain(settings.api.drain_timeout)) {
+    logger.warning("generations that did not end in time are cancelled");
+  }
+  return {};
+}
+
 Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io) {
   const auto settings = load_edge_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
@@ -36,6 +62,9 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
   }
   const auto logger = node_logger("edge", settings->monitoring);
   if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
+  // Prompts from standard input end with it; only a server has to be told.
+  std::optional<Termination> termination;
+  if (settings->api.listen) termination.emplace();
   SettingsWatch watch(sources, *settings, logger);
   auto node = EdgeNode::start(*settings, logger);
   if (!node) return tl::unexpected(node.error());
@@ -47,6 +76,9 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
     if (!policy_mode(fresh.generation.mode)) return misused("mode full needs a restart");
     return (*node)->reconfigure(fresh);
   });
+  if (settings->api.listen) {
+    return serve_api(**node, *settings, watch, logger, *termination, io);
+  }
   std::string line;
   while (std::getline(io.in, line)) {
     if (line.empty()) continue;
@@ -62,14 +94,15 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
 
 void register_edge(CLI::App& app, Command& chosen) {
   CLI::App* command =
-      app.add_subcommand("edge", "Continue prompts, one a line, from standard input until its end");
+      app.add_subcommand("edge", "Continue prompts: one a line from standard input, or by HTTP");
   const auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one object a prompt, as generate does");
   add_setting_flags(*command, Node::edge);
   command->footer(
       "Examples:\n"
       "  cecollm edge --config /etc/cecollm/edge.toml < prompts.txt\n"
-      "  cecollm edge --model models/default --mode standalone --json < prompts.txt");
+      "  cecollm edge --model models/default --mode standalone --json < prompts.txt\n"
+      "  cecollm edge --model models/default --mode standalone --http 127.0.0.1:8080");
   command->callback([&chosen, command, json] {
     chosen = [command, json](const CommandIo& io) {
       return run(*json, given_settings(*command, Node::edge, io), io);

@@ -1,9 +1,11 @@
 #include "apps/edge_node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/handshake.hpp"
 #include "apps/edge_link.hpp"
+#include "apps/monitoring_server.hpp"
 #include "apps/node_info.hpp"
 #include "apps/node_setup.hpp"
 #include "apps/tokenizer_source.hpp"
@@ -40,15 +42,25 @@ Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
 
 EdgeNode::EdgeNode(std::shared_ptr<model::Engine> engine,
                    std::shared_ptr<const model::Tokenizer> tokenizer,
+                   std::shared_ptr<prometheus::Registry> registry,
+                   std::shared_ptr<NodeHealth> health,
+                   std::optional<http::Server> monitoring_server,
                    const monitoring::EdgeLabels& labels)
     : engine_(std::move(engine)),
       tokenizer_(std::move(tokenizer)),
-      registry_(std::make_shared<prometheus::Registry>()),
+      registry_(std::move(registry)),
       metrics_(std::make_unique<monitoring::EdgeMetrics>(*registry_, labels)),
+      health_(std::move(health)),
+      monitoring_server_(std::move(monitoring_server)),
       system_(config_) {}
 
 Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
                                                    const monitoring::Logger& logger) {
+  // Serves from here on, so that probes and people see a node that loads.
+  auto registry = std::make_shared<prometheus::Registry>();
+  auto health = std::make_shared<NodeHealth>();
+  auto monitoring_server = start_monitoring_server(settings.monitoring, registry, health);
+  if (!monitoring_server) return tl::unexpected(monitoring_server.error());
   auto checkpoint = model::Checkpoint::open(settings.model.directory, settings.model.exit_layers);
   if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
   if (!checkpoint->config().exits) {
@@ -65,11 +77,9 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   auto engine = model::load_engine(*checkpoint, model::Part::edge, {settings.model.dtype, codec});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
-      new EdgeNode(std::move(*engine), std::move(*tokenizer),
+      new EdgeNode(std::move(*engine), std::move(*tokenizer), std::move(registry),
+                   std::move(health), std::move(*monitoring_server),
                    edge_labels(settings.model, checkpoint->config(), identity->whole_digest)));
-  auto exporter = start_exporter(settings.monitoring, node->registry_);
-  if (!exporter) return tl::unexpected(exporter.error());
-  node->exporter_ = std::move(*exporter);
   actors::EdgeSetting setting;
   setting.engine = node->engine_;
   setting.tokenizer = node->tokenizer_;
@@ -78,6 +88,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   setting.probe.heartbeat = settings.link.heartbeat;
   setting.mode = settings.supervisor;
   setting.adaptive = settings.adaptive;
+  setting.max_generations = std::max(setting.max_generations, settings.api.max_streams);
   if (!settings.clouds.empty()) {
     const auto links = EdgeLinks::prepare(
         settings, {actors::to_wire(*identity), codec, checkpoint->config().hidden_size});
@@ -85,10 +96,12 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
     setting.link = links->make(settings.emulated_link);
   }
   node->supervisor_ = node->system_.spawn(actors::edge_supervisor, std::move(setting));
+  node->health_->enter(NodeState::ready);
   return node;
 }
 
 EdgeNode::~EdgeNode() {
+  health_->enter(NodeState::draining);
   if (!supervisor_) return;
   caf::scoped_actor self{system_};
   self->monitor(supervisor_);
@@ -114,6 +127,11 @@ actors::LinkReport EdgeNode::link_report() {
       .receive([&](const actors::LinkReport& answer) { report = answer; },
                [&](const caf::error& error) { report.problem = caf::to_string(error); });
   return report;
+}
+
+bool EdgeNode::alive() const {
+  const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);
+  return !control->getf(caf::abstract_actor::is_terminated_flag);
 }
 
 Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {

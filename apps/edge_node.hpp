@@ -10,11 +10,12 @@
 #include "actors/system_config.hpp"
 #include "apps/failure.hpp"
 #include "apps/generation_report.hpp"
+#include "apps/node_health.hpp"
 #include "apps/prompt_flags.hpp"
 #include "apps/settings.hpp"
+#include "http/server.hpp"
 #include "model/engine.hpp"
 #include "model/tokenizer.hpp"
-#include "monitoring/exporter.hpp"
 #include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
 
@@ -35,9 +36,18 @@ class EdgeNode {
   const model::ModelConfig& config() const { return engine_->config(); }
   const model::Tokenizer* tokenizer() const { return tokenizer_.get(); }
 
+  const std::shared_ptr<const model::Tokenizer>& shared_tokenizer() const { return tokenizer_; }
+  const std::shared_ptr<NodeHealth>& health() const { return health_; }
+  /// For actors of the caller's own, which end before the node does.
+  caf::actor_system& system() { return system_; }
+  const actors::edge_supervisor_actor& supervisor() const { return supervisor_; }
+
   /// Blocks until the first attempt to connect has come to something, at most `limit`.
   actors::LinkReport await_link(std::chrono::milliseconds limit);
   actors::LinkReport link_report();
+
+  /// False once an actor of the edge has died: the process should end.
+  bool alive() const;
 
   /// Thresholds, deadlines, mode and supervisor settings take effect at the next token; the rest
   /// needs a restart. Fails where thresholds do not fit the model's exits.
@@ -49,13 +59,15 @@ class EdgeNode {
 
  private:
   EdgeNode(std::shared_ptr<model::Engine> engine, std::shared_ptr<const model::Tokenizer> tokenizer,
-           const monitoring::EdgeLabels& labels);
+           std::shared_ptr<prometheus::Registry> registry, std::shared_ptr<NodeHealth> health,
+           std::optional<http::Server> monitoring_server, const monitoring::EdgeLabels& labels);
 
   std::shared_ptr<model::Engine> engine_;
   std::shared_ptr<const model::Tokenizer> tokenizer_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<monitoring::EdgeMetrics> metrics_;
-  std::optional<monitoring::Exporter> exporter_;
+  std::shared_ptr<NodeHealth> health_;
+  std::optional<http::Server> monitoring_server_;
   actors::SystemConfig config_;
   caf::actor_system system_;
   actors::edge_supervisor_actor supervisor_;

@@ -5,13 +5,17 @@
 
 namespace cecollm::apps {
 
+std::string model_name(const ModelSettings& settings) {
+  // "models/default/" has an empty file name.
+  const auto directory = settings.directory.lexically_normal();
+  return (directory.has_filename() ? directory : directory.parent_path()).filename().string();
+}
+
 monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
                                const std::string& digest) {
   monitoring::NodeInfo info;
   info.version = version();
-  // "models/default/" has an empty file name.
-  const auto directory = settings.directory.lexically_normal();
-  info.model = (directory.has_filename() ? directory : directory.parent_path()).filename().string();
+  info.model = model_name(settings);
   info.digest = digest;
   for (const int layer : config.exits->layers) {
     info.exit_layers += (info.exit_layers.empty() ? "" : ",") + std::to_string(layer);

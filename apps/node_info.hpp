@@ -7,6 +7,9 @@
 
 namespace cecollm::apps {
 
+/// The name by which people know a model: that of its directory.
+std::string model_name(const ModelSettings& settings);
+
 /// What a node says of itself in its `_info` metrics.
 monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
                                const std::string& digest);

@@ -21,17 +21,6 @@ Outcome<std::shared_ptr<const transport::TlsContext>> load_tls(transport::TlsRol
   return std::move(*loaded);
 }
 
-Outcome<std::optional<monitoring::Exporter>> start_exporter(
-    const MonitoringSettings& settings, const std::shared_ptr<prometheus::Registry>& registry) {
-  std::optional<monitoring::Exporter> exporter;
-  if (!settings.metrics_listen) return exporter;
-  auto started =
-      monitoring::Exporter::start(transport::to_string(*settings.metrics_listen), registry);
-  if (!started) return failed(started.error().message);
-  exporter = std::move(*started);
-  return exporter;
-}
-
 Outcome<policy::ExitThresholds> thresholds_for(const std::vector<float>& given, std::size_t exits) {
   auto thresholds = policy::spread_thresholds(given, exits);
   if (thresholds.values.empty()) {

@@ -2,14 +2,10 @@
 // What edge and cloud set up alike from their settings.
 
 #include <memory>
-#include <optional>
 #include <vector>
-
-#include <prometheus/registry.h>
 
 #include "apps/failure.hpp"
 #include "apps/settings.hpp"
-#include "monitoring/exporter.hpp"
 #include "policy/exit_decision.hpp"
 #include "transport/connection_limits.hpp"
 #include "transport/tls.hpp"
@@ -21,10 +17,6 @@ transport::ConnectionLimits connection_limits(const LinkSettings& settings);
 /// Null where the link is insecure or there is none.
 Outcome<std::shared_ptr<const transport::TlsContext>> load_tls(transport::TlsRole role,
                                                                const LinkSettings& settings);
-
-/// Nothing where no address is set.
-Outcome<std::optional<monitoring::Exporter>> start_exporter(
-    const MonitoringSettings& settings, const std::shared_ptr<prometheus::Registry>& registry);
 
 /// One threshold for each of `exits` exits.
 Outcome<policy::ExitThresholds> thresholds_for(const std::vector<float>& given, std::size_t exits);

@@ -474,10 +474,35 @@ constexpr std::array keys{
                .help = "Compute rows before they are asked for, where the context has asked before "
                        "and nobody else waits"},
 
+    SettingKey{.name = "api.listen",
+               .flag = "--http",
+               .kind = ValueKind::endpoint,
+               .applies_to = AppliesTo::edge,
+               .help = "Address of the HTTP API, HOST:PORT, in place of standard input; it asks "
+                       "nobody for a key, so keep it to hosts that you trust. Not set: none"},
+    SettingKey{.name = "api.max_streams",
+               .flag = "--http-streams",
+               .kind = ValueKind::integer,
+               .default_text = "64",
+               .applies_to = AppliesTo::edge,
+               .help = "Generations that the HTTP API runs at a time; one more is told to try "
+                       "again later",
+               .least = 1,
+               .most = 4096},
+    SettingKey{.name = "api.drain_timeout",
+               .flag = "--http-drain",
+               .kind = ValueKind::duration,
+               .default_text = "10s",
+               .applies_to = AppliesTo::edge,
+               .help = "How long running generations of the HTTP API may go on after SIGTERM",
+               .least = 0,
+               .most = hour_ms},
+
     SettingKey{.name = "metrics.listen",
                .flag = "--metrics",
                .kind = ValueKind::endpoint,
-               .help = "Address of the Prometheus exporter, HOST:PORT; not set: none"},
+               .help = "Address of /metrics for Prometheus and of /readyz and /livez for probes, "
+                       "HOST:PORT; not set: none"},
     SettingKey{.name = "log.level",
                .flag = "--log-level",
                .kind = ValueKind::choice,

@@ -43,6 +43,7 @@ class Builder {
     settings.emulated_link = emulated_link();
     settings.adaptive = get<bool>("supervisor.adaptive");
     settings.supervisor = supervisor(mode);
+    settings.api = api();
     settings.monitoring = monitoring();
     return settings;
   }
@@ -310,6 +311,11 @@ class Builder {
     settings.max_waiting = static_cast<std::size_t>(get<std::int64_t>("batch.max_waiting"));
     settings.run_ahead = get<bool>("batch.run_ahead");
     return settings;
+  }
+
+  ApiSettings api() {
+    return {endpoint("api.listen"), static_cast<std::size_t>(get<std::int64_t>("api.max_streams")),
+            get<milliseconds>("api.drain_timeout")};
   }
 
   MonitoringSettings monitoring() {

@@ -49,6 +49,12 @@ struct MonitoringSettings {
   std::string log_level;  // a name that monitoring::log_level_from_name knows
 };
 
+struct ApiSettings {
+  std::optional<transport::Endpoint> listen;  // absent: no API
+  std::size_t max_streams = 0;
+  std::chrono::milliseconds drain_timeout{0};
+};
+
 enum class GenerationMode { full, standalone, collaborative, cloud_only };
 std::string_view name_of(GenerationMode mode);
 /// The policy's mode; none for `full`, which uses neither edge nor cloud.
@@ -79,6 +85,7 @@ struct EdgeSettings {
   policy::ModeSettings supervisor;
   bool adaptive = true;
   GenerationSettings generation;
+  ApiSettings api;
   MonitoringSettings monitoring;
 };
 

@@ -10,12 +10,10 @@ namespace cecollm::monitoring {
 
 enum class ErrorCode {
   unknown_level,  // no log level of that name
-  bad_address,    // not HOST:PORT
-  cannot_listen,  // the port is taken, or the address is not this machine's
 };
 
 struct Error {
-  ErrorCode code = ErrorCode::cannot_listen;
+  ErrorCode code = ErrorCode::unknown_level;
   std::string message;
 };
 

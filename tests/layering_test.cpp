@@ -78,6 +78,25 @@ TEST(Layering, AllowsLibtorchOnlyInTheNumerics) {
               testing::Not(IsEmpty()));
 }
 
+TEST(Layering, KeepsTheHttpLibraryInItsFolder) {
+  EXPECT_THAT(violations_of("http/connection.cpp", "#include <httplib.h>\n"), IsEmpty());
+  EXPECT_THAT(violations_of("apps/x.cpp", "#include <httplib.h>\n"),
+              ElementsAre("apps/x.cpp:1: apps/ must not use <httplib.h>"));
+  EXPECT_THAT(violations_of("http/x.cpp", "#include \"monitoring/metrics.hpp\"\n"),
+              ElementsAre("http/x.cpp:1: http/ must not use monitoring/"));
+}
+
+TEST(Layering, KeepsTheApiBetweenHttpAndActors) {
+  EXPECT_THAT(violations_of("api/x.cpp",
+                            "#include \"http/message.hpp\"\n"
+                            "#include \"actors/edge_handles.hpp\"\n"),
+              IsEmpty());
+  EXPECT_THAT(violations_of("actors/x.cpp", "#include \"api/service.hpp\"\n"),
+              ElementsAre("actors/x.cpp:1: actors/ must not use api/"));
+  EXPECT_THAT(violations_of("api/x.cpp", "#include \"apps/settings.hpp\"\n"),
+              ElementsAre("api/x.cpp:1: api/ must not use apps/"));
+}
+
 TEST(Layering, AllowsOpensslInModelOnlyForDigests) {
   EXPECT_THAT(violations_of("model/digest.cpp", "#include <openssl/evp.h>\n"), IsEmpty());
   EXPECT_THAT(violations_of("model/config.cpp", "#include <openssl/evp.h>\n"), testing::SizeIs(1));

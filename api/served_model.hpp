@@ -1,0 +1,19 @@
+#pragma once
+// What a request has to know of the model that serves it.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cecollm::api {
+
+struct ServedModel {
+  std::string name;  // its directory's name
+  std::int64_t vocabulary = 0;
+  std::int64_t max_positions = 0;
+  std::vector<int> exit_layers;
+  bool has_cloud = false;      // the edge has a link
+  bool has_tokenizer = false;  // without, prompts come as ids
+};
+
+}  // namespace cecollm::api

@@ -1,0 +1,71 @@
+#include "apps/edge_api.hpp"
+
+#include <utility>
+
+#include "apps/node_info.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+/// Beside those that generate: probes, lists, clients that are told to come back.
+constexpr std::size_t spare_connections = 32;
+constexpr std::size_t max_body_bytes = 4U << 20U;
+
+api::ServedModel served_model(const EdgeNode& node, const EdgeSettings& settings) {
+  const auto& config = node.config();
+  return {.name = model_name(settings.model),
+          .vocabulary = config.vocab_size,
+          .max_positions = config.max_positions,
+          .exit_layers = config.exits->layers,
+          .has_cloud = !settings.clouds.empty(),
+          .has_tokenizer = node.tokenizer() != nullptr};
+}
+
+}  // namespace
+
+EdgeApi::EdgeApi(std::shared_ptr<NodeHealth> health, api::ServiceSetting setting)
+    : health_(std::move(health)), service_(std::move(setting)) {}
+
+Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSettings& settings,
+                                                 std::function<EdgeSettings()> current,
+                                                 const monitoring::Logger& logger) {
+  const auto at_start = request_from(settings, node.config());
+  if (!at_start) return tl::unexpected(at_start.error());
+  api::ServiceSetting service;
+  service.system = &node.system();
+  service.edge = node.supervisor();
+  service.model = served_model(node, settings);
+  service.tokenizer = node.shared_tokenizer();
+  service.max_streams = settings.api.max_streams;
+  // Settings that do not fit the model are not taken over, so the ones at start stand in for none.
+  service.defaults = [current = std::move(current), config = node.config(), first = *at_start] {
+    return request_from(current(), config).value_or(first);
+  };
+  service.accepting = [health = node.health()] {
+    return health->state() == NodeState::ready;
+  };
+  std::unique_ptr<EdgeApi> api(new EdgeApi(node.health(), std::move(service)));
+
+  http::Setting server;
+  server.limits.max_connections = settings.api.max_streams + spare_connections;
+  server.limits.max_body_bytes = max_body_bytes;
+  server.routes = api->service_.routes();
+  for (auto& route : health_routes(node.health())) server.routes.push_back(std::move(route));
+  server.render_fault = [](const http::Fault& fault) {
+    return api::error_response({fault.status, fault.sentence});
+  };
+  server.report_exception = [logger](const std::string& what) {
+    logger.error("a request failed", {{"why", what}});
+  };
+  auto started = http::Server::start(*settings.api.listen, std::move(server));
+  if (!started) return failed("cannot serve the API on " + started.error().message);
+  api->server_ = std::move(*started);
+  return api;
+}
+
+bool EdgeApi::drain(std::chrono::milliseconds limit) {
+  health_->enter(NodeState::draining);
+  return service_.wait_until_idle(limit);
+}
+
+}  // namespace cecollm::apps

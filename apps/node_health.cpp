@@ -1,0 +1,53 @@
+#include "apps/node_health.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/version.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+std::string_view name_of(NodeState state) {
+  switch (state) {
+    case NodeState::loading:
+      return "loading";
+    case NodeState::ready:
+      return "ready";
+    case NodeState::draining:
+      return "draining";
+  }
+  return "";
+}
+
+http::Response json_response(int status, const nlohmann::json& json) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = json.dump();
+  return response;
+}
+
+}  // namespace
+
+std::vector<http::Route> health_routes(std::shared_ptr<const NodeHealth> health) {
+  const auto live = [](const http::Request&, http::Client&) {
+    return json_response(200, {{"status", "live"}});
+  };
+  const auto ready = [health = std::move(health)](const http::Request&, http::Client&) {
+    const NodeState state = health->state();
+    return json_response(state == NodeState::ready ? 200 : 503, {{"status", name_of(state)}});
+  };
+  const auto version_of_program = [](const http::Request&, http::Client&) {
+    return json_response(200, {{"version", version()}});
+  };
+  return {{"GET", "/livez", live},
+          {"GET", "/readyz", ready},
+          {"GET", "/health", ready},
+          {"GET", "/version", version_of_program}};
+}
+
+}  // namespace cecollm::apps

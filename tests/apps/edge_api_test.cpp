@@ -1,0 +1,242 @@
+// `cecollm edge --http`: the program itself, over loopback, alone and with a cloud.
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/cloud_process.hpp"
+#include "tests/support/raw_socket.hpp"
+
+namespace cecollm::apps {
+namespace {
+
+using nlohmann::json;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::SizeIs;
+using testing::StartsWith;
+
+constexpr std::chrono::seconds api_patience{60};
+
+class EdgeApiProcess {
+ public:
+  explicit EdgeApiProcess(const std::vector<std::string>& flags) : process_(start(flags)) {
+    const auto line = process_.read_line(api_patience);
+    if (!line) throw std::runtime_error("the edge did not start");
+    address_ = line->substr(line->rfind(' ') + 1);
+    port_ = static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
+  }
+
+  const std::string& address() const { return address_; }
+  ChildProcess& process() { return process_; }
+
+  std::unique_ptr<tests::RawSocket> send(const std::string& bytes) const {
+    auto socket = std::make_unique<tests::RawSocket>();
+    socket->connect(port_);
+    EXPECT_TRUE(socket->send(bytes));
+    return socket;
+  }
+  std::unique_ptr<tests::RawSocket> send_post(const std::string& path,
+                                              const std::string& body) const {
+    return send("POST " + path + " HTTP/1.0\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n\r\n" + body);
+  }
+  static std::string read(tests::RawSocket& socket) {
+    std::string all;
+    EXPECT_TRUE(socket.read_to_end(&all));
+    return all;
+  }
+  std::string get(const std::string& path) const {
+    return read(*send("GET " + path + " HTTP/1.0\r\n\r\n"));
+  }
+  std::string post(const std::string& path, const std::string& body) const {
+    return read(*send_post(path, body));
+  }
+  static std::string body_of(const std::string& reply) {
+    return reply.substr(reply.find("\r\n\r\n") + 4);
+  }
+  json completed(const std::string& body) const {
+    const auto reply = post("/v1/completions", body);
+    EXPECT_THAT(reply, HasSubstr(" 200 OK\r\n"));
+    return json::parse(body_of(reply));
+  }
+
+ private:
+  static ChildProcess start(const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments{
+        CECOLLM_BINARY, "edge", "--http",    "127.0.0.1:0", "--model",     CECOLLM_DEFAULT_MODEL,
+        "--dtype",      "fp32", "--threads", "1",           "--log-level", "error"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    auto process = ChildProcess::start(arguments);
+    if (!process) throw std::runtime_error(process.error().message);
+    return std::move(*process);
+  }
+
+  ChildProcess process_;
+  std::string address_;
+  std::uint16_t port_ = 0;
+};
+
+class EdgeApiAlone : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    edge_ = std::make_unique<EdgeApiProcess>(
+        std::vector<std::string>{"--mode", "standalone", "--max-tokens", "16"});
+  }
+  static void TearDownTestSuite() { edge_.reset(); }
+  static std::unique_ptr<EdgeApiProcess> edge_;
+};
+std::unique_ptr<EdgeApiProcess> EdgeApiAlone::edge_;
+
+TEST_F(EdgeApiAlone, WritesTheTextThatGenerateWrites) {
+  const auto response = edge_->completed(R"({"prompt":"Once upon a time","temperature":0})");
+  EXPECT_EQ(response.at("model"), "default");
+  const std::string text = response.at("choices")[0].at("text");
+  SettingSources sources;
+  sources.flags = {{"model.directory", {CECOLLM_DEFAULT_MODEL}},
+                   {"model.dtype", {"fp32"}},
+                   {"model.threads", {"1"}},
+                   {"generation.mode", {"standalone"}},
+                   {"generation.max_tokens", {"16"}}};
+  const auto settings = load_edge_settings(sources);
+  ASSERT_TRUE(settings);
+  const auto node = EdgeNode::start(*settings, {});
+  ASSERT_TRUE(node);
+  const auto report = generate_on_edge(**node, *settings, Prompt{"Once upon a time"},
+                                       [](const ReportedToken&) { return true; });
+  ASSERT_TRUE(report);
+  EXPECT_EQ(text, report->text);
+}
+
+TEST_F(EdgeApiAlone, StreamsEvents) {
+  const auto reply = edge_->post("/v1/completions", R"({"prompt":"Once","stream":true})");
+  EXPECT_THAT(reply, HasSubstr("Content-Type: text/event-stream\r\n"));
+  EXPECT_THAT(EdgeApiProcess::body_of(reply), StartsWith("data: {"));
+  EXPECT_THAT(reply, EndsWith("\n\ndata: [DONE]\n\n"));
+}
+
+TEST_F(EdgeApiAlone, AnswersProbesAndListsItsModel) {
+  EXPECT_THAT(edge_->get("/readyz"), HasSubstr(" 200 OK\r\n"));
+  EXPECT_THAT(edge_->get("/health"), EndsWith("{\"status\":\"ready\"}"));
+  EXPECT_THAT(edge_->get("/version"), HasSubstr("\"version\""));
+  EXPECT_THAT(edge_->get("/v1/models"), HasSubstr("\"id\":\"default\""));
+}
+
+TEST_F(EdgeApiAlone, HasOneShapeForEveryError) {
+  for (const auto& reply :
+       {edge_->get("/nothing"), edge_->get("/v1/completions"), edge_->post("/v1/completions", "{"),
+        edge_->post("/v1/completions", R"({"prompt":"a","model":"other"})"),
+        EdgeApiProcess::read(*edge_->send("nonsense\r\n\r\n")),
+        EdgeApiProcess::read(
+            *edge_->send("POST /v1/completions HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"))}) {
+    const auto parsed = json::parse(EdgeApiProcess::body_of(reply), nullptr, false);
+    ASSERT_TRUE(parsed.is_object()) << reply;
+    for (const char* key : {"message", "type", "param", "code"}) {
+      EXPECT_TRUE(parsed.at("error").contains(key)) << reply;
+    }
+  }
+}
+
+TEST_F(EdgeApiAlone, TakesTextInEveryScript) {
+  const std::string text = "Été, 日本語, 🦊!";
+  const auto ids = json::parse(EdgeApiProcess::body_of(
+      edge_->post("/tokenize", json({{"prompt", text}, {"add_special_tokens", false}}).dump())));
+  const auto back = json::parse(EdgeApiProcess::body_of(
+      edge_->post("/detokenize", json({{"tokens", ids.at("tokens")}}).dump())));
+  EXPECT_THAT(back.at("prompt").get<std::string>(), HasSubstr(text));
+}
+
+/// The examples of docs/api.md, at the address of `edge`.
+std::vector<std::string> documented_commands(const std::string& address) {
+  std::ifstream file(std::filesystem::path(CECOLLM_SOURCE_DIR) / "docs/api.md");
+  std::vector<std::string> commands;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line == "```sh" || line == "```") {
+      inside = line == "```sh";
+      if (inside) commands.emplace_back();
+    } else if (inside) {
+      commands.back() += std::regex_replace(line, std::regex("127\\.0\\.0\\.1:8080"), address);
+      commands.back() += "\n";
+    }
+  }
+  return commands;
+}
+
+TEST_F(EdgeApiAlone, DoesWhatItsDocumentationShows) {
+  const auto commands = documented_commands(edge_->address());
+  ASSERT_THAT(commands, SizeIs(testing::Ge(5U)));
+  for (const auto& command : commands) {
+    ASSERT_THAT(command, StartsWith("curl ")) << command;
+    auto shell = ChildProcess::start({"/bin/sh", "-c", "set -e\n" + command + "echo\n"});
+    ASSERT_TRUE(shell);
+    std::string output;
+    while (const auto line = shell->read_line(api_patience)) output += *line + "\n";
+    EXPECT_EQ(shell->wait(api_patience), 0) << command;
+    EXPECT_THAT(output, testing::AnyOf(StartsWith("{"), StartsWith("data: {"))) << command;
+    EXPECT_THAT(output, testing::Not(HasSubstr("\"error\""))) << command;
+  }
+}
+
+TEST(EdgeApi, LetsRunningGenerationsEndWhenItIsToldToStop) {
+  EdgeApiProcess edge({"--mode", "standalone"});
+  const auto stream = edge.send_post(
+      "/v1/completions", R"({"prompt":"Once","max_tokens":60,"ignore_eos":true,"stream":true})");
+  std::array<char, 16> begun{};
+  ASSERT_GT(::recv(stream->get(), begun.data(), begun.size(), MSG_WAITALL), 0);
+  edge.process().send_signal(SIGTERM);
+  const auto rest = EdgeApiProcess::read(*stream);
+  EXPECT_THAT(rest, HasSubstr("\"finish_reason\":\"length\""));
+  EXPECT_THAT(rest, EndsWith("data: [DONE]\n\n"));
+  EXPECT_EQ(edge.process().wait(api_patience), 0);
+}
+
+TEST(EdgeApi, CutsOffWhatTakesLongerThanTheDrain) {
+  EdgeApiProcess edge({"--mode", "standalone", "--http-drain", "0s"});
+  const auto stream = edge.send_post(
+      "/v1/completions", R"({"prompt":"Once","max_tokens":400,"ignore_eos":true,"stream":true})");
+  std::array<char, 16> begun{};
+  ASSERT_GT(::recv(stream->get(), begun.data(), begun.size(), MSG_WAITALL), 0);
+  edge.process().send_signal(SIGTERM);
+  EXPECT_EQ(edge.process().wait(api_patience), 0);
+  EXPECT_THAT(EdgeApiProcess::read(*stream), testing::Not(HasSubstr("[DONE]")));
+}
+
+TEST(EdgeApi, UsesTheCloudAndKeepsPrivateRequestsFromIt) {
+  const tests::CloudProcess cloud;
+  auto flags = cloud.edge_flags();
+  flags.insert(flags.end(), {"--no-adapt", "--max-tokens", "24"});
+  const EdgeApiProcess edge(flags);
+  json shared;
+  // The first ones may come before the connection to the cloud.
+  const auto give_up = std::chrono::steady_clock::now() + api_patience;
+  do {
+    shared = edge.completed(R"({"prompt":"Once upon a time","cecollm":{"threshold":2}})")
+                 .at("choices")[0]
+                 .at("cecollm");
+  } while (shared.dump().find("\"source\":\"cloud\"") == std::string::npos &&
+           std::chrono::steady_clock::now() < give_up);
+  EXPECT_GT(shared.at("bytes_up"), 0);
+  EXPECT_GT(shared.at("rows_up"), 0);
+  EXPECT_THAT(shared.dump(), HasSubstr("\"source\":\"cloud\""));
+  const auto alone =
+      edge.completed(
+              R"({"prompt":"Once upon a time","cecollm":{"threshold":2,"standalone_only":true}})")
+          .at("choices")[0]
+          .at("cecollm");
+  EXPECT_EQ(alone.at("bytes_up"), 0);
+  EXPECT_EQ(alone.at("mode"), "standalone");
+  EXPECT_THAT(alone.dump(), testing::Not(HasSubstr("\"source\":\"cloud\"")));
+  const auto remote =
+      edge.completed(R"({"prompt":"Once upon a time","cecollm":{"mode":"cloud-only"}})");
+  EXPECT_THAT(remote.dump(), HasSubstr("\"source\":\"cloud\""));
+}
+
+}  // namespace
+}  // namespace cecollm::apps
