@@ -12,6 +12,10 @@ namespace cecollm::model {
 
 enum class ComputeDType { fp32, bf16, automatic };
 
+/// What computes in fp32 on a CPU. `packed` keeps weights of bf16 in bf16, which is exact, and runs
+/// a layer in a few kernels; `libtorch` is the reference that it is held against.
+enum class Kernels { packed, libtorch };
+
 struct EngineOptions {
   ComputeDType dtype = ComputeDType::automatic;
   /// Codec of rows at E1. Stages above E1 always start from decoded rows, on every side (a
@@ -19,6 +23,7 @@ struct EngineOptions {
   /// exit at E1 itself reads the values before encoding. Null: no codec (identity), rows that leave
   /// a part are encoded as fp32, which holds every compute dtype exactly.
   const RowCodec* row_codec = nullptr;
+  Kernels kernels = Kernels::packed;
 };
 
 /// Loads the tensors of `part`, and no others, as owned copies in the compute dtype. `checkpoint`

@@ -27,9 +27,18 @@ class KvCache {
   void write(std::int64_t layer, std::int64_t first, const at::Tensor& keys,
              const at::Tensor& values);
 
+  /// The same from memory, fp32 only: `count` rows of [kv_heads, head_dim], each `stride` values
+  /// after the one before.
+  void write_rows(std::int64_t layer, std::int64_t first, std::int64_t count, const float* keys,
+                  const float* values, std::int64_t stride);
+
   /// Views [end - begin, kv_heads, head_dim]; they must not outlive the cache.
   at::Tensor keys(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
   at::Tensor values(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
+
+  /// The values from `position` on, fp32 only.
+  const float* keys_at(std::int64_t layer, std::int64_t position) const;
+  const float* values_at(std::int64_t layer, std::int64_t position) const;
 
   /// Of memory: what was ever written.
   std::int64_t bytes() const;
@@ -40,8 +49,9 @@ class KvCache {
   };
   ReservedMemory memory_;
   std::vector<Layer> layers_;
-  std::int64_t position_bytes_ = 0;  // of the keys of one layer
-  std::int64_t written_ = 0;         // positions
+  std::int64_t position_values_ = 0;  // of the keys of one layer
+  std::int64_t position_bytes_ = 0;
+  std::int64_t written_ = 0;  // positions
 };
 
 }  // namespace cecollm::model

@@ -7,33 +7,11 @@
 #include <ATen/ATen.h>
 
 #include "model/torch_linear.hpp"
+#include "model/torch_packed.hpp"
 #include "model/torch_tensor.hpp"
 
 namespace cecollm::model {
 namespace {
-
-RopeFactors factors_of(std::span<const RowSpan> spans, RopeTable& rope,
-                       const at::TensorOptions& options) {
-  if (spans.size() == 1) return rope.range(spans.front().position, spans.front().count);
-  std::vector<std::int64_t> positions;
-  std::int64_t largest = 0;
-  for (const auto& span : spans) {
-    for (std::int64_t i = 0; i < span.count; ++i) positions.push_back(span.position + i);
-    largest = std::max(largest, positions.back());
-  }
-  return rope.rows(tensor_of_indices(positions, options), largest);
-}
-
-/// The last row of every span that ends its session, as spans of one row.
-std::vector<RowSpan> last_rows(std::span<const RowSpan> spans) {
-  std::vector<RowSpan> result;
-  for (const auto& span : spans) {
-    if (!span.ends_session) continue;
-    const std::int64_t skipped = span.count - 1;
-    result.push_back({span.cache, span.first_row + skipped, 1, span.position + skipped, true});
-  }
-  return result;
-}
 
 at::Tensor select_rows(const at::Tensor& tensor, std::span<const RowSpan> single_rows) {
   std::vector<std::int64_t> rows;
@@ -50,9 +28,35 @@ at::Tensor feed_forward(const at::Tensor& x, const LayerWeights& weights) {
 
 }  // namespace
 
+RopeFactors factors_of(std::span<const RowSpan> spans, RopeTable& rope,
+                       const at::TensorOptions& options) {
+  if (spans.size() == 1) return rope.range(spans.front().position, spans.front().count);
+  std::vector<std::int64_t> positions;
+  std::int64_t largest = 0;
+  for (const auto& span : spans) {
+    for (std::int64_t i = 0; i < span.count; ++i) positions.push_back(span.position + i);
+    largest = std::max(largest, positions.back());
+  }
+  return rope.rows(tensor_of_indices(positions, options), largest);
+}
+
+std::vector<RowSpan> last_rows(std::span<const RowSpan> spans) {
+  std::vector<RowSpan> result;
+  for (const auto& span : spans) {
+    if (!span.ends_session) continue;
+    const std::int64_t skipped = span.count - 1;
+    result.push_back({span.cache, span.first_row + skipped, 1, span.position + skipped, true});
+  }
+  return result;
+}
+
 at::Tensor run_layers(const at::Tensor& hidden, const ModelConfig& config,
                       const PartWeights& weights, LayerRange layers, RopeTable& rope,
                       std::span<const RowSpan> spans, OutputRows output) {
+  if (!weights.packed_layers.empty()) {
+    return run_packed_layers(hidden, config, weights.packed_layers, weights.first_layer, layers,
+                             rope, spans, output);
+  }
   const std::int64_t heads = config.num_heads;
   const std::int64_t kv_heads = config.num_kv_heads;
   const auto factors = factors_of(spans, rope, weights.options);

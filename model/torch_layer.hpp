@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -19,6 +20,13 @@ enum class OutputRows {
   all,
   last_of_session,  // only the rows that a head will read: the last layer skips the others
 };
+
+/// Factors of the rows of `spans`, in their order.
+RopeFactors factors_of(std::span<const RowSpan> spans, RopeTable& rope,
+                       const at::TensorOptions& options);
+
+/// The last row of every span that ends its session, as spans of one row.
+std::vector<RowSpan> last_rows(std::span<const RowSpan> spans);
 
 /// Runs `layers` over `hidden` [n, d], whose rows `spans` describe; every cache has room for them
 /// and counts its layers from layers.begin. Writes their keys and values. The result is [n, d], or

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "model/torch_linear.hpp"
+#include "model/torch_packed.hpp"
 #include "model/torch_tensor.hpp"
 
 namespace cecollm::model {
@@ -63,7 +64,8 @@ OutputRows TorchModel::outputs_of(std::size_t stage) const {
 }
 
 at::Tensor TorchModel::embed(std::span<const TokenId> ids) const {
-  return weights_.embedding.index_select(0, tensor_of_ids(ids, weights_.options));
+  return weights_.embedding.index_select(0, tensor_of_ids(ids, weights_.options))
+      .to(weights_.options.dtype());
 }
 
 at::Tensor TorchModel::run_stage(std::size_t stage, std::span<const StageInput> inputs,
@@ -91,6 +93,9 @@ at::Tensor TorchModel::run_stage(std::size_t stage, std::span<const StageInput> 
 
 at::Tensor TorchModel::logits(std::size_t stage, const at::Tensor& rows) const {
   const auto& head = weights_.heads[stage];
+  if (head.packed_lm_head) {
+    return packed_logits(rows, *head.packed_norm, *head.packed_lm_head, config_.rms_norm_eps);
+  }
   return project(rms_norm(rows, head.norm, config_.rms_norm_eps), head.lm_head, at::Tensor())
       .to(at::kFloat);
 }

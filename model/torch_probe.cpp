@@ -18,16 +18,17 @@ std::vector<float> floats_of(const at::Tensor& tensor) {
 }  // namespace
 
 Result<ForwardTrace> trace_forward(const Checkpoint& checkpoint, std::span<const TokenId> ids,
-                                   ComputeDType dtype) {
+                                   ComputeDType dtype, Kernels kernels) {
   const c10::InferenceMode guard;
   const auto& config = checkpoint.config();
   const auto options = at::TensorOptions().dtype(scalar_type(resolve(dtype)));
-  auto weights = load_weights(checkpoint, Part::whole, options);
+  auto weights = load_weights(checkpoint, Part::whole, options, kernels);
   if (!weights) return tl::unexpected(weights.error());
   RopeTable rope(config, options);
 
   ForwardTrace trace;
-  at::Tensor rows = weights->embedding.index_select(0, tensor_of_ids(ids, options));
+  const TorchModel model(config, Part::whole, *weights, nullptr);
+  at::Tensor rows = model.embed(ids);
   trace.hidden.push_back(floats_of(rows));
   const auto count = static_cast<std::int64_t>(ids.size());
   for (int layer = 0; layer < config.num_layers; ++layer) {
@@ -39,7 +40,6 @@ Result<ForwardTrace> trace_forward(const Checkpoint& checkpoint, std::span<const
         run_layers(rows, config, *weights, {layer, layer + 1}, rope, {&span, 1}, OutputRows::all);
     trace.hidden.push_back(floats_of(rows));
   }
-  const TorchModel model(config, Part::whole, *weights, nullptr);
   trace.logits = floats_of(model.logits(model.stages().size() - 1, rows));
   return trace;
 }

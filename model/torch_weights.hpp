@@ -1,11 +1,14 @@
 #pragma once
 // The weights of one part of a model in the compute dtype. Internal to model/torch_*.
 
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "model/checkpoint.hpp"
+#include "model/packed_layer.hpp"
+#include "model/torch_engine.hpp"
 
 namespace cecollm::model {
 
@@ -23,16 +26,21 @@ struct LayerWeights {
 
 /// Undefined for a stage without a head.
 struct HeadWeights {
-  at::Tensor norm;     // [d]
-  at::Tensor lm_head;  // [vocab, d]; heads may share one tensor
+  at::Tensor norm;                                        // [d]
+  at::Tensor lm_head;                                     // [vocab, d]; heads may share one tensor
+  std::shared_ptr<const std::vector<float>> packed_norm;  // instead of norm
+  std::shared_ptr<const PackedLinear> packed_lm_head;     // instead of lm_head
 };
 
+/// In fp32 on a CPU layers and heads are packed, unless EngineOptions ask for libtorch's kernels.
 struct PartWeights {
   at::TensorOptions options;  // dtype and device of every activation
-  at::Tensor embedding;       // [vocab, d], undefined for a part that begins with rows
+  at::Tensor embedding;       // [vocab, d], undefined for a part that begins with rows; beside
+                              // packed layers in the stored dtype
   int first_layer = 0;        // zero-based index of layers.front()
   std::vector<LayerWeights> layers;
-  std::vector<HeadWeights> heads;  // one a stage
+  std::vector<std::shared_ptr<const PackedLayer>> packed_layers;  // instead of layers
+  std::vector<HeadWeights> heads;                                 // one a stage
   const LayerWeights& layer(int index) const {
     return layers[static_cast<std::size_t>(index - first_layer)];
   }
@@ -42,6 +50,6 @@ struct PartWeights {
 /// refers to the mapped files afterwards, so a file that is replaced or truncated under a running
 /// process cannot hurt it.
 Result<PartWeights> load_weights(const Checkpoint& checkpoint, Part part,
-                                 const at::TensorOptions& options);
+                                 const at::TensorOptions& options, Kernels kernels);
 
 }  // namespace cecollm::model

@@ -236,38 +236,42 @@ class Family : public testing::TestWithParam<Architecture> {
 
 TEST_P(Family, ComputesTheNaiveHiddenStatesAndLogits) {
   const auto expected = naive_.hidden(ids_);
-  const auto trace = trace_forward(model_.checkpoint(), ids_, ComputeDType::fp32);
-  ASSERT_TRUE(succeeded(trace));
-  ASSERT_EQ(trace->hidden.size(), expected.size());
-  for (std::size_t layer = 0; layer < expected.size(); ++layer) {
-    const std::span<const float> states(trace->hidden[layer]);
-    for (std::size_t p = 0; p < ids_.size(); ++p) {
-      expect_close(states.subspan(p * 32, 32), expected[layer][p],
-                   "layer " + std::to_string(layer) + " position " + std::to_string(p));
+  for (const auto kernels : {Kernels::packed, Kernels::libtorch}) {
+    const auto trace = trace_forward(model_.checkpoint(), ids_, ComputeDType::fp32, kernels);
+    ASSERT_TRUE(succeeded(trace));
+    ASSERT_EQ(trace->hidden.size(), expected.size());
+    for (std::size_t layer = 0; layer < expected.size(); ++layer) {
+      const std::span<const float> states(trace->hidden[layer]);
+      for (std::size_t p = 0; p < ids_.size(); ++p) {
+        expect_close(states.subspan(p * 32, 32), expected[layer][p],
+                     "layer " + std::to_string(layer) + " position " + std::to_string(p));
+      }
     }
+    const std::span<const float> logits(trace->logits);
+    expect_close(logits.last(96),
+                 naive_.logits(expected.back().back(), "model.norm.weight", naive_.model_head()),
+                 "logits");
   }
-  const std::span<const float> logits(trace->logits);
-  expect_close(logits.last(96),
-               naive_.logits(expected.back().back(), "model.norm.weight", naive_.model_head()),
-               "logits");
 }
 
 TEST_P(Family, ReadsTheNaiveHeadsTokenByToken) {
   const auto expected = naive_.hidden(ids_);
-  const auto whole = model_.load(Part::whole);
-  const auto session = tests::open_session(*whole);
-  for (std::size_t p = 0; p < ids_.size(); ++p) {
-    const auto result = tests::run_one(*whole, *session, std::vector{ids_[p]}, {0, 1, 2});
-    ASSERT_TRUE(succeeded(result));
-    const std::array heads{
-        naive_.logits(expected[2][p], "early_exit.2.norm.weight", naive_.model_head()),
-        naive_.logits(expected[4][p], "early_exit.4.norm.weight", naive_.model_head()),
-        naive_.logits(expected[6][p], "model.norm.weight", naive_.model_head())};
-    for (std::size_t head = 0; head < 3; ++head) {
-      const auto best = std::ranges::max_element(heads.at(head));
-      const auto& reading = result->readings[head];
-      EXPECT_EQ(reading.token, best - heads.at(head).begin()) << "position " << p;
-      EXPECT_NEAR(reading.confidence, std::exp(*best - log_sum_exp(heads.at(head))), 1e-4);
+  for (const auto kernels : {Kernels::packed, Kernels::libtorch}) {
+    const auto whole = model_.load(Part::whole, nullptr, kernels);
+    const auto session = tests::open_session(*whole);
+    for (std::size_t p = 0; p < ids_.size(); ++p) {
+      const auto result = tests::run_one(*whole, *session, std::vector{ids_[p]}, {0, 1, 2});
+      ASSERT_TRUE(succeeded(result));
+      const std::array heads{
+          naive_.logits(expected[2][p], "early_exit.2.norm.weight", naive_.model_head()),
+          naive_.logits(expected[4][p], "early_exit.4.norm.weight", naive_.model_head()),
+          naive_.logits(expected[6][p], "model.norm.weight", naive_.model_head())};
+      for (std::size_t head = 0; head < 3; ++head) {
+        const auto best = std::ranges::max_element(heads.at(head));
+        const auto& reading = result->readings[head];
+        EXPECT_EQ(reading.token, best - heads.at(head).begin()) << "position " << p;
+        EXPECT_NEAR(reading.confidence, std::exp(*best - log_sum_exp(heads.at(head))), 1e-4);
+      }
     }
   }
 }

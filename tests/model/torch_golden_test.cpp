@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <tuple>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -43,9 +44,10 @@ testing::AssertionResult close(const std::vector<float>& actual, const std::vect
   return testing::AssertionFailure() << difference << " of " << largest;
 }
 
-class TinyModel : public testing::TestWithParam<const char*> {
+class TinyModel : public testing::TestWithParam<std::tuple<const char*, Kernels>> {
  protected:
-  std::filesystem::path dir() const { return fixtures / GetParam(); }
+  std::filesystem::path dir() const { return fixtures / std::get<const char*>(GetParam()); }
+  Kernels kernels() const { return std::get<Kernels>(GetParam()); }
   std::vector<nlohmann::json> golden_cases() const {
     const auto golden = nlohmann::json::parse(std::ifstream(dir() / "golden.json"));
     return {golden.at("cases").begin(), golden.at("cases").end()};
@@ -61,7 +63,7 @@ TEST_P(TinyModel, ReproducesEveryHiddenStateAndLogit) {
   ASSERT_EQ(cases.size(), 3U);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto ids = cases[i]["ids"].get<std::vector<TokenId>>();
-    const auto trace = trace_forward(*checkpoint, ids, ComputeDType::fp32);
+    const auto trace = trace_forward(*checkpoint, ids, ComputeDType::fp32, kernels());
     ASSERT_TRUE(succeeded(trace));
     const std::string prefix = std::to_string(i) + ".";
     // The file holds the output of every layer but the last, which it gives as logits.
@@ -78,7 +80,8 @@ TEST_P(TinyModel, ReproducesEveryHiddenStateAndLogit) {
 TEST_P(TinyModel, ContinuesGreedilyAsTheReference) {
   const auto checkpoint = Checkpoint::open(dir());
   ASSERT_TRUE(succeeded(checkpoint));
-  const auto whole = load_engine(*checkpoint, Part::whole, {ComputeDType::fp32, nullptr});
+  const auto whole =
+      load_engine(*checkpoint, Part::whole, {ComputeDType::fp32, nullptr, kernels()});
   ASSERT_TRUE(succeeded(whole));
   for (const auto& golden_case : golden_cases()) {
     const auto expected = golden_case["greedy"].get<std::vector<TokenId>>();
@@ -100,13 +103,16 @@ TEST_P(TinyModel, ContinuesGreedilyAsTheReference) {
   }
 }
 
-std::string test_name(const testing::TestParamInfo<const char*>& tiny) {
-  std::string name = tiny.param;
+std::string test_name(const testing::TestParamInfo<TinyModel::ParamType>& tiny) {
+  std::string name = std::get<const char*>(tiny.param);
+  name += std::get<Kernels>(tiny.param) == Kernels::packed ? "_packed" : "_libtorch";
   std::ranges::replace(name, '-', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, TinyModel, testing::Values("llama-mha", "llama3-gqa", "qwen2"),
+INSTANTIATE_TEST_SUITE_P(Fixtures, TinyModel,
+                         testing::Combine(testing::Values("llama-mha", "llama3-gqa", "qwen2"),
+                                          testing::Values(Kernels::packed, Kernels::libtorch)),
                          test_name);
 
 }  // namespace

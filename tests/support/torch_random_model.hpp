@@ -16,8 +16,9 @@ namespace cecollm::tests {
 
 inline std::unique_ptr<model::Engine> load_fp32(const model::Checkpoint& checkpoint,
                                                 model::Part part,
-                                                const model::RowCodec* codec = nullptr) {
-  auto engine = model::load_engine(checkpoint, part, {model::ComputeDType::fp32, codec});
+                                                const model::RowCodec* codec = nullptr,
+                                                model::Kernels kernels = model::Kernels::packed) {
+  auto engine = model::load_engine(checkpoint, part, {model::ComputeDType::fp32, codec, kernels});
   EXPECT_TRUE(succeeded(engine));
   return engine ? *std::move(engine) : nullptr;
 }
@@ -29,9 +30,9 @@ class RandomModel {
   }
   const std::filesystem::path& path() const { return directory_.path(); }
   model::Checkpoint checkpoint() const { return *model::Checkpoint::open(path()); }
-  std::unique_ptr<model::Engine> load(model::Part part,
-                                      const model::RowCodec* codec = nullptr) const {
-    return load_fp32(checkpoint(), part, codec);
+  std::unique_ptr<model::Engine> load(model::Part part, const model::RowCodec* codec = nullptr,
+                                      model::Kernels kernels = model::Kernels::packed) const {
+    return load_fp32(checkpoint(), part, codec, kernels);
   }
 
  private:
