@@ -372,14 +372,26 @@ TEST_F(EdgeAndCloud, DropContextsOfAnEdgeThatVanished) {
 }
 
 TEST_F(EdgeAndCloud, ReopenAContextThatTheCloudDroppedForIdleness) {
-  FakeCloud cloud(pki_, {.context_ttl = std::chrono::milliseconds(0),
-                         .sweep_interval = std::chrono::milliseconds(1)});
+  FakeCloud cloud(pki_, {.context_ttl = std::chrono::milliseconds(0)});
   FakeEdge edge(pki_, cloud.endpoint());
   ASSERT_TRUE(edge.await_link().connected);
+  // The edge stops to think until the cloud has lost patience.
+  int passes = 0;
+  edge.engine().inject = [&](const model::Step&) -> std::optional<model::Error> {
+    if (++passes != 10) return std::nullopt;
+    const auto& dropped = cloud.metrics().contexts_dropped;
+    const double before = dropped.Value();
+    const auto end = std::chrono::steady_clock::now() + tests::patience;
+    while (dropped.Value() == before && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    return std::nullopt;
+  };
   const auto wanted = request({5, 6, 7}, {0.9F, 0.95F}, 60);
   const auto generated = edge.generate(wanted);
   EXPECT_EQ(generated.end.error, "");
   EXPECT_EQ(generated.ids.size(), 60U);
+  EXPECT_GT(cloud.metrics().contexts_dropped.Value(), 0.0);
 }
 
 TEST_F(EdgeAndCloud, MeasureTheLink) {
