@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t most_buckets = 1000;
 
-std::optional<double> number_in(std::string_view text) {
+std::optional<double> sample_in(std::string_view text) {
   if (text == "+Inf") return std::numeric_limits<double>::infinity();
   double value = 0;
   const auto* last = text.data() + text.size();
@@ -46,8 +46,8 @@ std::vector<BucketCount> histogram_in(std::string_view page, std::string_view na
     const auto quote = from == std::string_view::npos ? from : line.find('"', from);
     const auto blank = line.rfind(' ');
     if (quote == std::string_view::npos || blank == std::string_view::npos) return {};
-    const auto up_to = number_in(line.substr(from, quote - from));
-    const auto count = number_in(line.substr(blank + 1));
+    const auto up_to = sample_in(line.substr(from, quote - from));
+    const auto count = sample_in(line.substr(blank + 1));
     const bool rising = up_to && (buckets.empty() || *up_to > buckets.back().up_to);
     if (!rising || !count || *count < below || buckets.size() == most_buckets) return {};
     buckets.push_back({*up_to, *count - below});

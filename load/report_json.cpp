@@ -16,7 +16,7 @@ ordered_json json_of(const Summary& summary) {
           {"max_ms", summary.max * 1e3}};
 }
 
-ordered_json sources_of(const policy::SourceCounts& counts) {
+ordered_json source_counts(const policy::SourceCounts& counts) {
   ordered_json sources;
   for (std::size_t exit = 0; exit < counts.exits(); ++exit) {
     sources[name_of(policy::Source{policy::Source::Kind::exit, exit})] = counts.of_exit(exit);
@@ -53,7 +53,7 @@ std::string to_json(const LoadReport& report) {
   for (const auto& latency : summaries_of(report)) {
     json["latency"][std::string(latency.key)] = json_of(*latency.summary);
   }
-  json["sources"] = sources_of(report.sources);
+  json["sources"] = source_counts(report.sources);
   json["asks"] = {{"sent", report.asks},
                   {"checked", report.replies_checked},
                   {"tolerated", report.replies_tolerated}};

@@ -21,7 +21,7 @@ std::string number(double value, int digits) {
   return text.str();
 }
 
-std::string sources_of(const policy::SourceCounts& counts) {
+std::string source_line(const policy::SourceCounts& counts) {
   std::ostringstream text;
   const auto all = static_cast<double>(std::max<std::int64_t>(counts.total(), 1));
   const auto add = [&](const std::string& name, std::int64_t count) {
@@ -73,7 +73,7 @@ std::string to_table(const LoadReport& report) {
          number(report.good_rate, 2) + " a second, " + number(100 * report.good_share, 1) +
              " % within " + to_string(report.objectives));
   }
-  line(out, "Sources", sources_of(report.sources));
+  line(out, "Sources", source_line(report.sources));
   line(out, "Bytes",
        std::to_string(report.bytes.bytes_up) + " up, " + std::to_string(report.bytes.bytes_down) +
            " down, " + std::to_string(report.bytes.rows_resent) + " rows resent");
