@@ -78,6 +78,12 @@ TEST(Layering, AllowsLibtorchOnlyInTheNumerics) {
               testing::Not(IsEmpty()));
 }
 
+TEST(Layering, AllowsHighwayOnlyInTheKernels) {
+  EXPECT_THAT(violations_of("model/kernels.cpp", "#include <hwy/highway.h>\n"), IsEmpty());
+  EXPECT_THAT(violations_of("model/packed_layer.cpp", "#include <hwy/highway.h>\n"),
+              ElementsAre("model/packed_layer.cpp:1: model/ must not use <hwy/highway.h>"));
+}
+
 TEST(Layering, KeepsTheHttpLibraryInItsFolder) {
   EXPECT_THAT(violations_of("http/connection.cpp", "#include <httplib.h>\n"), IsEmpty());
   EXPECT_THAT(violations_of("apps/x.cpp", "#include <httplib.h>\n"),

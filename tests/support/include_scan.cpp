@@ -22,6 +22,7 @@ enum class Library {
   json,
   pcre2,
   utf8proc,
+  highway,
   torch,
   protobuf,
   openssl,
@@ -57,6 +58,7 @@ constexpr std::array prefixes{
     Prefix{"tl/", Library::expected},
     Prefix{"pcre2.h", Library::pcre2},
     Prefix{"utf8proc.h", Library::utf8proc},
+    Prefix{"hwy/", Library::highway},
     Prefix{"CLI/", Library::cli},
     Prefix{"httplib.h", Library::httplib},
     Prefix{"toml++/", Library::toml},
@@ -149,6 +151,8 @@ bool allowed_library(std::string_view path, const Layer& layer, Library library)
   if (library == Library::torch) return computes_with_torch(path);
   // SHA-256 for the digests of a model; everything else of OpenSSL belongs to transport/.
   if (library == Library::openssl && path == "model/digest.cpp") return true;
+  // Compiled once for each instruction set: a file of its own.
+  if (library == Library::highway && path == "model/kernels.cpp") return true;
   return holds(layer.libraries, library);
 }
 
