@@ -9,11 +9,10 @@
 namespace cecollm::actors {
 namespace {
 
-using link::Self;
-using Phase = CloudLinkState::Phase;
+using LinkPhase = CloudLinkState::Phase;
 
 /// Tries the best cloud that may be tried now, or waits until one may.
-void dial(Self self) {
+void dial(link::Self self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   const auto cloud = state.clouds->choose(now);
@@ -22,7 +21,7 @@ void dial(Self self) {
     return;
   }
   state.cloud = *cloud;
-  state.phase = Phase::dialing;
+  state.phase = LinkPhase::dialing;
   state.problem.clear();
   state.mismatch = false;
   state.setting.dials[*cloud](caf::actor_cast<caf::actor>(self));
@@ -32,25 +31,25 @@ double draw(CloudLinkState& state) {
   return std::uniform_real_distribution<double>(0.0, 1.0)(state.random);
 }
 
-void tell_probe_down(Self self) {
+void tell_probe_down(link::Self self) {
   if (self->state.probe) {
     self->send(self->state.probe, LinkDown{self->state.problem, self->state.mismatch});
   }
 }
 
-void connection_up(Self self, const transport::ConnectionUp& up) {
+void connection_up(link::Self self, const transport::ConnectionUp& up) {
   auto& state = self->state;
   state.connection = up.connection;
-  state.phase = Phase::greeting;
+  state.phase = LinkPhase::greeting;
   link::send(self, state.setting.hello, nullptr);
 }
 
-void connection_down(Self self, std::string reason) {
+void connection_down(link::Self self, std::string reason) {
   auto& state = self->state;
   state.connection = nullptr;
   // What the cloud said explains more than the closed connection that followed it.
   if (state.problem.empty()) state.problem = std::move(reason);
-  state.phase = Phase::down;
+  state.phase = LinkPhase::down;
   link::suspend_all(self, state.problem, state.mismatch);
   tell_probe_down(self);
   if (state.shutting_down) {
@@ -63,17 +62,17 @@ void connection_down(Self self, std::string reason) {
 }
 
 /// Connected to a cloud that is not the first choice: looks after the better ones in time.
-void look_later(Self self) {
+void look_later(link::Self self) {
   auto& state = self->state;
-  if (state.scouting || state.phase != Phase::ready || state.cloud == 0) return;
+  if (state.scouting || state.phase != LinkPhase::ready || state.cloud == 0) return;
   state.scouting = true;
   self->delayed_send(self, state.setting.reconnect.failback_after, LookForBetterCloud{});
 }
 
-void look_for_better(Self self) {
+void look_for_better(link::Self self) {
   auto& state = self->state;
   state.scouting = false;
-  if (state.shutting_down || state.phase != Phase::ready) return;
+  if (state.shutting_down || state.phase != LinkPhase::ready) return;
   const auto better = state.clouds->failback(self->clock().now());
   if (!better) {
     look_later(self);
@@ -87,13 +86,13 @@ void look_for_better(Self self) {
   self->spawn(cloud_scout, CloudScoutSetting{*better, state.setting.dials[*better], hello, self});
 }
 
-void scout_came_back(Self self, const ScoutReport& report) {
+void scout_came_back(link::Self self, const ScoutReport& report) {
   auto& state = self->state;
   state.scouting = false;
   if (state.shutting_down) return;
   if (!report.welcome) {
     state.clouds->on_failed(report.cloud, self->clock().now(), draw(state));
-  } else if (state.phase == Phase::ready && report.cloud < state.cloud) {
+  } else if (state.phase == LinkPhase::ready && report.cloud < state.cloud) {
     // What follows is a lost connection like any other; the better cloud is tried first.
     state.problem = "changing over to a preferred cloud";
     caf::anon_send(state.connection, transport::CloseConnection{});
@@ -102,11 +101,11 @@ void scout_came_back(Self self, const ScoutReport& report) {
   look_later(self);
 }
 
-void welcome(Self self, const transport::Welcome& welcome) {
+void welcome(link::Self self, const transport::Welcome& welcome) {
   auto& state = self->state;
-  if (state.phase != Phase::greeting) return;
+  if (state.phase != LinkPhase::greeting) return;
   state.welcome = welcome;
-  state.phase = Phase::ready;
+  state.phase = LinkPhase::ready;
   state.gate.on_connected();
   state.quote = {};
   state.clouds->on_connected(state.cloud, self->clock().now());
@@ -115,7 +114,7 @@ void welcome(Self self, const transport::Welcome& welcome) {
   look_later(self);
 }
 
-void connection_fault(Self self, const transport::Fault& fault) {
+void connection_fault(link::Self self, const transport::Fault& fault) {
   auto& state = self->state;
   state.problem = fault.message;
   state.mismatch = fault.code == transport::FaultCode::version ||
@@ -126,7 +125,7 @@ void connection_fault(Self self, const transport::Fault& fault) {
 
 /// What the cloud says; anything but a message for an edge is a protocol error.
 struct FromCloud {
-  Self self;
+  link::Self self;
   std::size_t frame_bytes;
 
   void operator()(const transport::Welcome& message) const { welcome(self, message); }
@@ -166,7 +165,7 @@ struct FromCloud {
   }
 };
 
-void frame_arrived(Self self, const transport::FrameArrived& frame) {
+void frame_arrived(link::Self self, const transport::FrameArrived& frame) {
   if (!self->state.connection) return;  // a late frame of a connection that was given up
   const auto frame_bytes = frame.envelope.size() + transport::frame_prefix_bytes;
   self->state.setting.metrics->received_bytes.Increment(static_cast<double>(frame_bytes));
@@ -179,11 +178,11 @@ void frame_arrived(Self self, const transport::FrameArrived& frame) {
   std::visit(FromCloud{self, frame_bytes}, *message);
 }
 
-void shut_down(Self self) {
+void shut_down(link::Self self) {
   self->state.shutting_down = true;
   if (self->state.connection) {
     caf::anon_send(self->state.connection, transport::CloseConnection{});
-  } else if (self->state.phase == Phase::down) {
+  } else if (self->state.phase == LinkPhase::down) {
     self->quit();
   }
   // While dialing: ConnectionUp or ConnectionDown is on its way and ends it.
@@ -191,17 +190,17 @@ void shut_down(Self self) {
 
 }  // namespace
 
-void link::send(Self self, Frame frame, Upload* upload) {
+void link::send(link::Self self, Frame frame, Upload* upload) {
   if (upload != nullptr) upload->stats.bytes_up += frame->size();
   self->state.setting.metrics->sent_bytes.Increment(static_cast<double>(frame->size()));
   caf::anon_send(self->state.connection, transport::SendFrame{std::move(frame)});
 }
 
-void link::send(Self self, const transport::Message& message, Upload* upload) {
+void link::send(link::Self self, const transport::Message& message, Upload* upload) {
   send(self, std::make_shared<const std::vector<char>>(transport::encode_frame(message)), upload);
 }
 
-cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) {
+cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting setting) {
   self->state.setting = std::move(setting);
   self->state.clouds.emplace(self->state.setting.reconnect, self->state.setting.dials.size());
   self->state.random.seed(self->state.setting.reconnect_seed);
@@ -216,15 +215,15 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
       [self](const CloseUpload& request) { return link::close(self, request); },
       [self](const SendPing& ping) {
         link::look_at_budget(self);  // pings go on while nothing else does, so a new day is seen
-        if (self->state.phase == Phase::ready) {
+        if (self->state.phase == LinkPhase::ready) {
           link::send(self, transport::Ping{ping.nonce}, nullptr);
         }
       },
       [self](const WatchLink& watch) {
         self->state.probe = watch.probe;
-        if (self->state.phase == Phase::ready) {
+        if (self->state.phase == LinkPhase::ready) {
           self->send(watch.probe, LinkUp{});
-        } else if (self->state.phase == Phase::down) {
+        } else if (self->state.phase == LinkPhase::down) {
           tell_probe_down(self);
         }
       },
@@ -244,7 +243,7 @@ cloud_link_actor::behavior_type cloud_link(Self self, CloudLinkSetting setting) 
       },
       [self](const transport::ConnectionDown& down) { connection_down(self, down.reason.message); },
       [self](const Redial&) {
-        if (self->state.phase == Phase::down && !self->state.shutting_down) dial(self);
+        if (self->state.phase == LinkPhase::down && !self->state.shutting_down) dial(self);
       },
       [self](const LookForBetterCloud&) { look_for_better(self); },
       [self](const ScoutReport& report) { scout_came_back(self, report); },

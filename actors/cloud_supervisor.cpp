@@ -5,12 +5,12 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = cloud_supervisor_actor::stateful_pointer<CloudSupervisorState>;
+using CloudSupervisorSelf = cloud_supervisor_actor::stateful_pointer<CloudSupervisorState>;
 
 /// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
 constexpr auto child_options = caf::monitored + caf::linked;
 
-ListenOutcome start_listening(Self self) {
+ListenOutcome start_listening(CloudSupervisorSelf self) {
   auto& state = self->state;
   PeerSetting peer_setting = state.setting.peer;
   peer_setting.store = state.store;
@@ -25,7 +25,7 @@ ListenOutcome start_listening(Self self) {
   return {std::nullopt, listening->bound};
 }
 
-void child_down(Self self, const caf::down_msg& down) {
+void child_down(CloudSupervisorSelf self, const caf::down_msg& down) {
   if (self->state.stopping) return;
   // An actor that died of an exception leaves nothing that could be trusted to go on.
   self->state.setting.logger.error("an actor of the cloud died",
@@ -35,7 +35,7 @@ void child_down(Self self, const caf::down_msg& down) {
 
 }  // namespace
 
-cloud_supervisor_actor::behavior_type cloud_supervisor(Self self, CloudSetting setting) {
+cloud_supervisor_actor::behavior_type cloud_supervisor(CloudSupervisorSelf self, CloudSetting setting) {
   auto& state = self->state;
   state.setting = std::move(setting);
   state.setting.compute.metrics = state.setting.metrics;

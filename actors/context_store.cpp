@@ -8,7 +8,7 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = context_store_actor::stateful_pointer<ContextStoreState>;
+using StoreSelf = context_store_actor::stateful_pointer<ContextStoreState>;
 using transport::FaultCode;
 
 void report_level(const ContextStoreState& state) {
@@ -16,7 +16,7 @@ void report_level(const ContextStoreState& state) {
   state.setting.metrics->row_bytes.Set(static_cast<double>(state.row_bytes));
 }
 
-void answer_fault(Self self, const StoredClient& client, std::uint64_t context, std::uint32_t epoch,
+void answer_fault(StoreSelf self, const StoredClient& client, std::uint64_t context, std::uint32_t epoch,
                   FaultCode code, std::string message, std::uint64_t next_sequence = 0,
                   std::optional<std::uint64_t> position = {}) {
   transport::Fault fault;
@@ -29,13 +29,13 @@ void answer_fault(Self self, const StoredClient& client, std::uint64_t context, 
   self->send(client.peer, ToPeer{std::move(fault)});
 }
 
-void answer_rows_held(Self self, const StoredClient& client, std::uint64_t context,
+void answer_rows_held(StoreSelf self, const StoredClient& client, std::uint64_t context,
                       StoredContext& stored) {
   stored.unacknowledged = 0;
   self->send(client.peer, ToPeer{transport::RowsHeld{context, stored.epoch, stored.next_sequence}});
 }
 
-void drop(Self self, ClientId client_id, StoredClient& client, std::uint64_t context) {
+void drop(StoreSelf self, ClientId client_id, StoredClient& client, std::uint64_t context) {
   const auto found = client.contexts.find(context);
   if (found == client.contexts.end()) return;
   auto& state = self->state;
@@ -50,7 +50,7 @@ void drop(Self self, ClientId client_id, StoredClient& client, std::uint64_t con
 }
 
 /// Frees everything of a client.
-void forget(Self self, std::map<ClientId, StoredClient>::iterator client) {
+void forget(StoreSelf self, std::map<ClientId, StoredClient>::iterator client) {
   while (!client->second.contexts.empty()) {
     drop(self, client->first, client->second, client->second.contexts.begin()->first);
   }
@@ -58,13 +58,13 @@ void forget(Self self, std::map<ClientId, StoredClient>::iterator client) {
   self->state.clients.erase(client);
 }
 
-StoredClient* find_client(Self self, ClientId id) {
+StoredClient* find_client(StoreSelf self, ClientId id) {
   const auto found = self->state.clients.find(id);
   return found == self->state.clients.end() ? nullptr : &found->second;
 }
 
 /// What is held under `key`, whatever its epoch; nobody is told of its absence.
-StoredContext* find_stored(Self self, ContextKey key) {
+StoredContext* find_stored(StoreSelf self, ContextKey key) {
   auto* client = find_client(self, key.client);
   if (client == nullptr) return nullptr;
   const auto found = client->contexts.find(key.context);
@@ -72,7 +72,7 @@ StoredContext* find_stored(Self self, ContextKey key) {
 }
 
 /// The context that a message names, in its epoch; otherwise the edge is told what is wrong.
-StoredContext* find_context(Self self, StoredClient& client, std::uint64_t context,
+StoredContext* find_context(StoreSelf self, StoredClient& client, std::uint64_t context,
                             std::uint32_t epoch) {
   const auto found = client.contexts.find(context);
   if (found == client.contexts.end()) {
@@ -91,7 +91,7 @@ StoredContext* find_context(Self self, StoredClient& client, std::uint64_t conte
 }
 
 /// A place for one more context, or null after telling the edge.
-StoredContext* make_context(Self self, StoredClient& client, std::uint64_t context,
+StoredContext* make_context(StoreSelf self, StoredClient& client, std::uint64_t context,
                             std::uint32_t epoch) {
   auto& state = self->state;
   if (client.contexts.size() >= state.setting.max_contexts_per_client) {
@@ -124,7 +124,7 @@ StoredContext* make_context(Self self, StoredClient& client, std::uint64_t conte
 
 /// The edge's window is one for all its contexts, so what it was not told of is counted over all of
 /// them. A reply tells it too, but an ask may get none.
-void acknowledge_if_due(Self self, StoredClient& client) {
+void acknowledge_if_due(StoreSelf self, StoredClient& client) {
   std::uint64_t unacknowledged = 0;
   for (const auto& [context, stored] : client.contexts) unacknowledged += stored.unacknowledged;
   if (unacknowledged < self->state.setting.acknowledge_bytes) return;
@@ -133,7 +133,7 @@ void acknowledge_if_due(Self self, StoredClient& client) {
   }
 }
 
-ClientAttached attach(Self self, const AttachClient& attach) {
+ClientAttached attach(StoreSelf self, const AttachClient& attach) {
   auto& state = self->state;
   auto& id = state.by_identity[{attach.identity, attach.instance}];
   if (id == 0) id = ++state.last_client;
@@ -151,7 +151,7 @@ ClientAttached attach(Self self, const AttachClient& attach) {
   return {id};
 }
 
-void detach(Self self, const DetachClient& detach) {
+void detach(StoreSelf self, const DetachClient& detach) {
   const auto found = self->state.clients.find(detach.client);
   if (found == self->state.clients.end() || found->second.peer != detach.peer) return;
   found->second.attached = false;
@@ -172,7 +172,7 @@ void hand_all_again(StoredContext& stored) {
   stored.handed_ids = 0;
 }
 
-void open(Self self, const StoreOpen& request) {
+void open(StoreSelf self, const StoreOpen& request) {
   auto* client = find_client(self, request.client);
   if (client == nullptr) return;
   const auto& open = request.open;
@@ -227,7 +227,7 @@ std::optional<ContextKey> longest_unused(const ContextStoreState& state,
 }
 
 /// Drops whole contexts until the row logs are within their bounds again. Their edges go on alone.
-void keep_within_bounds(Self self, const std::string& identity) {
+void keep_within_bounds(StoreSelf self, const std::string& identity) {
   auto& state = self->state;
   const auto& setting = state.setting;
   const auto exceeds = [](std::uint64_t bytes, std::uint64_t bound) {
@@ -251,7 +251,7 @@ void keep_within_bounds(Self self, const std::string& identity) {
 }
 
 /// Gives deep compute what it has not got of a context that has asked before.
-void hand_ahead(Self self, ClientId client, std::uint64_t context, StoredContext& stored) {
+void hand_ahead(StoreSelf self, ClientId client, std::uint64_t context, StoredContext& stored) {
   if (!self->state.setting.run_ahead || stored.handed == 0) return;
   for (; stored.handed < stored.rows.size(); ++stored.handed) {
     const auto& rows = stored.rows[stored.handed];
@@ -261,7 +261,7 @@ void hand_ahead(Self self, ClientId client, std::uint64_t context, StoredContext
   }
 }
 
-void keep_rows(Self self, const StoreRows& request) {
+void keep_rows(StoreSelf self, const StoreRows& request) {
   auto* client = find_client(self, request.client);
   if (client == nullptr) return;
   const auto& batch = request.batch;
@@ -309,7 +309,7 @@ void keep_rows(Self self, const StoreRows& request) {
 }
 
 /// Asks deep compute for the token that follows all rows.
-void ask_compute(Self self, ContextKey key, const StoredClient& client, StoredContext& stored,
+void ask_compute(StoreSelf self, ContextKey key, const StoredClient& client, StoredContext& stored,
                  caf::actor_clock::time_point arrived, std::chrono::milliseconds remaining) {
   DeepAsk work;
   work.key = key;
@@ -333,7 +333,7 @@ void ask_compute(Self self, ContextKey key, const StoredClient& client, StoredCo
   self->send(self->state.compute, std::move(work));
 }
 
-void hand_over(Self self, const StoreAsk& request) {
+void hand_over(StoreSelf self, const StoreAsk& request) {
   auto* client = find_client(self, request.client);
   if (client == nullptr) return;
   const auto& ask = request.ask;
@@ -362,7 +362,7 @@ void hand_over(Self self, const StoreAsk& request) {
 }
 
 /// Deep compute gave up the context's KV while the ask was on its way.
-void ask_again(Self self, const AskReturned& returned) {
+void ask_again(StoreSelf self, const AskReturned& returned) {
   auto* stored = find_stored(self, returned.key);
   if (stored == nullptr) return;
   hand_all_again(*stored);
@@ -377,7 +377,7 @@ void ask_again(Self self, const AskReturned& returned) {
   }
 }
 
-void start_generate(Self self, const StoreGenerate& request) {
+void start_generate(StoreSelf self, const StoreGenerate& request) {
   auto* client = find_client(self, request.client);
   if (client == nullptr) return;
   const auto& generate = request.generate;
@@ -393,7 +393,7 @@ void start_generate(Self self, const StoreGenerate& request) {
              DeepGenerate{{request.client, generate.context}, generate, client->peer});
 }
 
-void sweep(Self self) {
+void sweep(StoreSelf self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   for (auto client = state.clients.begin(); client != state.clients.end();) {
@@ -417,7 +417,7 @@ void sweep(Self self) {
 
 }  // namespace
 
-context_store_actor::behavior_type context_store(Self self, const ContextStoreSetting& setting,
+context_store_actor::behavior_type context_store(StoreSelf self, const ContextStoreSetting& setting,
                                                  deep_compute_actor compute) {
   self->state.setting = setting;
   setting.metrics->row_budget.Set(static_cast<double>(setting.max_row_bytes));

@@ -9,17 +9,16 @@
 namespace cecollm::actors {
 namespace {
 
-using deep::Self;
 using transport::FaultCode;
 
 /// Work arrives from the context store, and reports go back to it.
-context_store_actor store_of(Self self) {
+context_store_actor store_of(deep::Self self) {
   return caf::actor_cast<context_store_actor>(self->current_sender());
 }
 
 /// Notes that the context has something to compute. The step comes behind everything that has
 /// arrived by now.
-void wake(Self self, ContextKey key, const DeepContext& context) {
+void wake(deep::Self self, ContextKey key, const DeepContext& context) {
   auto& state = self->state;
   if (!deep::is_busy(state, context)) return;
   state.busy.insert(key);
@@ -31,7 +30,7 @@ void append(std::vector<model::TokenId>& to, const std::vector<model::TokenId>& 
 }
 
 /// A newer ask of the same context: nobody waits for the older one any more.
-void supersede(Self self, ContextKey key, DeepContext& context) {
+void supersede(deep::Self self, ContextKey key, DeepContext& context) {
   if (!context.ask) return;
   context.ask.reset();
   --self->state.asks_waiting;
@@ -39,7 +38,7 @@ void supersede(Self self, ContextKey key, DeepContext& context) {
   self->send(context.store, AskDone{key});
 }
 
-void take_ask(Self self, DeepAsk& work) {
+void take_ask(deep::Self self, DeepAsk& work) {
   auto& state = self->state;
   const auto store = store_of(self);
   if (const auto found = state.contexts.find(work.key); found != state.contexts.end()) {
@@ -82,7 +81,7 @@ void take_ask(Self self, DeepAsk& work) {
   wake(self, work.key, context);
 }
 
-void take_rows(Self self, const DeepRows& work) {
+void take_rows(deep::Self self, const DeepRows& work) {
   const auto found = self->state.contexts.find(work.key);
   // What does not fit comes again with the next ask, from the first row on.
   if (found == self->state.contexts.end()) return;
@@ -92,7 +91,7 @@ void take_rows(Self self, const DeepRows& work) {
   wake(self, work.key, context);
 }
 
-void start_stream(Self self, const DeepGenerate& work) {
+void start_stream(deep::Self self, const DeepGenerate& work) {
   deep::erase(self, work.key);
   auto& context = self->state.contexts[work.key];
   context.epoch = work.generate.epoch;
@@ -107,7 +106,7 @@ void start_stream(Self self, const DeepGenerate& work) {
 
 }  // namespace
 
-deep_compute_actor::behavior_type deep_compute(Self self, DeepComputeSetting setting) {
+deep_compute_actor::behavior_type deep_compute(deep::Self self, DeepComputeSetting setting) {
   self->state.setting = std::move(setting);
   self->state.setting.metrics->kv_budget.Set(static_cast<double>(self->state.setting.kv_budget));
   return {

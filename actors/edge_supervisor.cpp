@@ -9,12 +9,12 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = edge_supervisor_actor::stateful_pointer<EdgeSupervisorState>;
+using EdgeSupervisorSelf = edge_supervisor_actor::stateful_pointer<EdgeSupervisorState>;
 
 /// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
 constexpr auto child_options = caf::monitored + caf::linked;
 
-void spawn_children(Self self) {
+void spawn_children(EdgeSupervisorSelf self) {
   auto& state = self->state;
   auto& setting = state.setting;
   state.decisions = self->spawn<child_options>(exit_decision, setting.metrics);
@@ -62,7 +62,7 @@ GenerationSetting setting_for(const EdgeSupervisorState& state, GenerationId id)
 }
 
 /// One transition reaches whoever acts by the mode.
-void enter(Self self, const policy::ModeTransition& transition) {
+void enter(EdgeSupervisorSelf self, const policy::ModeTransition& transition) {
   auto& state = self->state;
   const auto& metrics = *state.setting.metrics;
   const auto from = policy::mode_of(transition.from);
@@ -85,7 +85,7 @@ void enter(Self self, const policy::ModeTransition& transition) {
 }
 
 /// Lets the controller look at the link until it has nothing more to change.
-void decide_mode(Self self) {
+void decide_mode(EdgeSupervisorSelf self) {
   auto& state = self->state;
   if (!state.modes || state.shutting_down) return;
   const auto now = self->clock().now();
@@ -99,7 +99,7 @@ void decide_mode(Self self) {
 }
 
 /// Begins as the settings say; where the mode is held, whatever the link does.
-void start_modes(Self self) {
+void start_modes(EdgeSupervisorSelf self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   state.modes.emplace(state.setting.mode, now);
@@ -108,7 +108,7 @@ void start_modes(Self self) {
   if (state.modes->mode() == policy::Mode::standalone) self->send(state.link, HoldRows{true});
 }
 
-void reconfigure(Self self, const Reconfigure& request) {
+void reconfigure(EdgeSupervisorSelf self, const Reconfigure& request) {
   auto& state = self->state;
   for (const auto& [id, handle] : state.generations) {
     self->send(handle, RequestChanged{request.thresholds, request.token_deadline,
@@ -138,7 +138,7 @@ LinkReport report(const EdgeSupervisorState& state) {
   return report;
 }
 
-GenerationStarted start(Self self, const StartGeneration& start) {
+GenerationStarted start(EdgeSupervisorSelf self, const StartGeneration& start) {
   auto& state = self->state;
   const auto id =
       std::exchange(state.next_generation, state.next_generation + state.setting.generation_step);
@@ -159,7 +159,7 @@ GenerationStarted start(Self self, const StartGeneration& start) {
 }
 
 /// Second half of the shutdown: no generation is left that needs the others.
-void end_children(Self self) {
+void end_children(EdgeSupervisorSelf self) {
   auto& state = self->state;
   if (state.link) {
     self->send(state.link, Shutdown{});  // its end brings ours, see child_down
@@ -168,7 +168,7 @@ void end_children(Self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
-void child_down(Self self, const caf::down_msg& down) {
+void child_down(EdgeSupervisorSelf self, const caf::down_msg& down) {
   auto& state = self->state;
   const auto ended =
       std::find_if(state.generations.begin(), state.generations.end(),
@@ -196,7 +196,7 @@ void child_down(Self self, const caf::down_msg& down) {
 
 }  // namespace
 
-edge_supervisor_actor::behavior_type edge_supervisor(Self self, EdgeSetting setting) {
+edge_supervisor_actor::behavior_type edge_supervisor(EdgeSupervisorSelf self, EdgeSetting setting) {
   self->state.setting = std::move(setting);
   self->state.next_generation = self->state.setting.first_generation;
   spawn_children(self);

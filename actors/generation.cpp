@@ -8,7 +8,7 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = generation_actor::stateful_pointer<GenerationState>;
+using GenerationSelf = generation_actor::stateful_pointer<GenerationState>;
 using Path = GenerationState::Path;
 using std::chrono::milliseconds;
 
@@ -17,9 +17,9 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds farewell_limit{60};
 constexpr std::chrono::seconds encode_limit{60};
 
-void finish(Self self, FinishReason reason);
+void finish(GenerationSelf self, FinishReason reason);
 
-void finish_failed(Self self, std::string error, bool user_error) {
+void finish_failed(GenerationSelf self, std::string error, bool user_error) {
   self->state.result.error = std::move(error);
   self->state.result.user_error = user_error;
   finish(self, FinishReason::failed);
@@ -43,12 +43,12 @@ milliseconds deadline_of_next(const GenerationState& state) {
   return state.output.empty() ? state.request.first_token_deadline : state.request.token_deadline;
 }
 
-void expect_by_deadline(Self self, std::int64_t position) {
+void expect_by_deadline(GenerationSelf self, std::int64_t position) {
   self->delayed_send(self, deadline_of_next(self->state), DeadlinePassed{position});
 }
 
 /// Opens the edge's session and runs everything known so far through the first stage.
-void begin_local(Self self) {
+void begin_local(GenerationSelf self) {
   auto& state = self->state;
   const bool upload = state.path == Path::with_cloud;
   state.session_open = true;
@@ -62,7 +62,7 @@ void begin_local(Self self) {
   self->send(state.setting.shallow, Advance{state.setting.id, std::move(ids), state.prompt.size()});
 }
 
-void begin(Self self, std::vector<model::TokenId> ids) {
+void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
   auto& state = self->state;
   state.prompt = std::move(ids);
   state.result.prompt_tokens = static_cast<std::int64_t>(state.prompt.size());
@@ -101,7 +101,7 @@ void begin(Self self, std::vector<model::TokenId> ids) {
 }
 
 /// Emits one token; ends the generation or starts the next position.
-void emit(Self self, const model::Reading& reading, policy::Source source, bool last_on_cloud,
+void emit(GenerationSelf self, const model::Reading& reading, policy::Source source, bool last_on_cloud,
           std::optional<AskEnd> ask = std::nullopt) {
   auto& state = self->state;
   const auto now = self->clock().now();
@@ -150,7 +150,7 @@ void emit(Self self, const model::Reading& reading, policy::Source source, bool 
 }
 
 /// The cloud's word on the awaited position is not coming, or is too late.
-void fall_back(Self self, monitoring::AskOutcome outcome) {
+void fall_back(GenerationSelf self, monitoring::AskOutcome outcome) {
   auto& state = self->state;
   state.setting.metrics->asks[outcome].Increment();
   const auto fallback = std::exchange(state.waiting, std::nullopt);
@@ -171,14 +171,14 @@ void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason r
 }
 
 /// A cloud that ran everything is gone: the edge takes over with prompt and emitted ids.
-void take_over(Self self, policy::ModeReason reason) {
+void take_over(GenerationSelf self, policy::ModeReason reason) {
   auto& state = self->state;
   state.path = Path::local;
   switch_mode(state, policy::Mode::standalone, reason);
   begin_local(self);
 }
 
-void no_exit_sure(Self self, const NoExitSure& reading) {
+void no_exit_sure(GenerationSelf self, const NoExitSure& reading) {
   auto& state = self->state;
   if (state.path == Path::local || state.alone) {
     emit(self, reading.reading, {policy::Source::Kind::exit, reading.exit}, false);
@@ -191,7 +191,7 @@ void no_exit_sure(Self self, const NoExitSure& reading) {
   expect_by_deadline(self, reading.position);
 }
 
-void cloud_answered(Self self, const CloudAnswered& answer) {
+void cloud_answered(GenerationSelf self, const CloudAnswered& answer) {
   auto& state = self->state;
   if (state.path == Path::on_cloud) {
     if (answer.position != state.wanted_on_cloud) return;
@@ -210,7 +210,7 @@ void cloud_answered(Self self, const CloudAnswered& answer) {
        AskEnd{monitoring::AskOutcome::answered, wait, answer.queue, answer.compute});
 }
 
-void cloud_failed(Self self, const CloudFailed& failure) {
+void cloud_failed(GenerationSelf self, const CloudFailed& failure) {
   auto& state = self->state;
   warn(state, failure.reason);
   if (state.path == Path::on_cloud) {
@@ -225,7 +225,7 @@ void cloud_failed(Self self, const CloudFailed& failure) {
   }
 }
 
-void upload_stopped(Self self, const UploadStopped& stopped) {
+void upload_stopped(GenerationSelf self, const UploadStopped& stopped) {
   auto& state = self->state;
   warn(state, stopped.reason);
   if (state.path == Path::on_cloud) {
@@ -238,14 +238,14 @@ void upload_stopped(Self self, const UploadStopped& stopped) {
 }
 
 /// A token that waits for the cloud goes on waiting: its deadline bounds that.
-void mode_changed(Self self, const ModeChanged& change) {
+void mode_changed(GenerationSelf self, const ModeChanged& change) {
   auto& state = self->state;
   if (state.path != Path::with_cloud) return;
   state.alone = change.mode == policy::Mode::standalone;
   switch_mode(state, state.alone ? policy::Mode::standalone : state.request.mode, change.reason);
 }
 
-void request_changed(Self self, const RequestChanged& change) {
+void request_changed(GenerationSelf self, const RequestChanged& change) {
   auto& state = self->state;
   state.request.thresholds = change.thresholds;
   state.request.token_deadline = change.token_deadline;
@@ -256,7 +256,7 @@ void request_changed(Self self, const RequestChanged& change) {
   }
 }
 
-void deadline_passed(Self self, std::int64_t position) {
+void deadline_passed(GenerationSelf self, std::int64_t position) {
   auto& state = self->state;
   if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
     warn(state, "the cloud was late; the edge went on alone");
@@ -270,7 +270,7 @@ void deadline_passed(Self self, std::int64_t position) {
 }
 
 /// Second half of finish(): everything is freed and counted.
-void say_goodbye(Self self) {
+void say_goodbye(GenerationSelf self) {
   auto& state = self->state;
   auto& result = state.result;
   if (state.path == Path::on_cloud) {
@@ -284,7 +284,7 @@ void say_goodbye(Self self) {
   self->quit();
 }
 
-void close_upload(Self self, bool flush) {
+void close_upload(GenerationSelf self, bool flush) {
   auto& state = self->state;
   if (!state.upload_open) {
     say_goodbye(self);
@@ -302,7 +302,7 @@ void close_upload(Self self, bool flush) {
           });
 }
 
-void finish(Self self, FinishReason reason) {
+void finish(GenerationSelf self, FinishReason reason) {
   auto& state = self->state;
   if (std::exchange(state.finishing, true)) return;
   auto& result = state.result;
@@ -346,7 +346,7 @@ void choose_path(GenerationState& state) {
   }
 }
 
-void start(Self self) {
+void start(GenerationSelf self) {
   auto& state = self->state;
   if (const auto* ids = std::get_if<std::vector<model::TokenId>>(&state.request.prompt)) {
     begin(self, *ids);
@@ -370,7 +370,7 @@ void start(Self self) {
 
 }  // namespace
 
-generation_actor::behavior_type generation(Self self, GenerationSetting setting,
+generation_actor::behavior_type generation(GenerationSelf self, GenerationSetting setting,
                                            GenerationRequest request, caf::actor client) {
   auto& state = self->state;
   state.setting = std::move(setting);

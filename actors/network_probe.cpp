@@ -5,7 +5,7 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = network_probe_actor::stateful_pointer<NetworkProbeState>;
+using ProbeSelf = network_probe_actor::stateful_pointer<NetworkProbeState>;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
@@ -34,7 +34,7 @@ void show(const NetworkProbeState& state) {
 }
 
 /// Tells whoever decides by it what the link is like now.
-void tell(Self self) {
+void tell(ProbeSelf self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   state.told = now;
@@ -61,14 +61,14 @@ void resolve(NetworkProbeState& state) {
 }
 
 /// One timer at a time is in force: the earliest.
-void wake_at(Self self, caf::actor_clock::time_point due) {
+void wake_at(ProbeSelf self, caf::actor_clock::time_point due) {
   auto& next = self->state.next_tick;
   if (next && *next <= due) return;
   next = due;
   self->delayed_send(self, due - self->clock().now(), Tick{due});
 }
 
-void ping(Self self) {
+void ping(ProbeSelf self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   state.ping = NetworkProbeState::Ping{++state.last_nonce, now, state.estimate.uplink_delay(now)};
@@ -78,7 +78,7 @@ void ping(Self self) {
 }
 
 /// Pings when one is due and none is on its way; an unanswered one counts as missed in time.
-void tick(Self self, const Tick& tick) {
+void tick(ProbeSelf self, const Tick& tick) {
   auto& state = self->state;
   if (state.next_tick != tick.due) return;  // overtaken by an earlier one
   state.next_tick.reset();
@@ -95,7 +95,7 @@ void tick(Self self, const Tick& tick) {
 
 }  // namespace
 
-network_probe_actor::behavior_type network_probe(Self self, NetworkProbeSetting setting,
+network_probe_actor::behavior_type network_probe(ProbeSelf self, NetworkProbeSetting setting,
                                                  cloud_link_actor link,
                                                  edge_supervisor_actor supervisor) {
   auto& state = self->state;

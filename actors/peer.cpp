@@ -7,26 +7,26 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = peer_actor::stateful_pointer<PeerState>;
-using Phase = PeerState::Phase;
+using PeerSelf = peer_actor::stateful_pointer<PeerState>;
+using PeerPhase = PeerState::Phase;
 
 constexpr std::chrono::seconds attach_limit{30};
 
-void send(Self self, const transport::Message& message) {
+void send(PeerSelf self, const transport::Message& message) {
   if (!self->state.connection) return;
   auto bytes = std::make_shared<const std::vector<char>>(transport::encode_frame(message));
   self->state.setting.metrics->sent_bytes.Increment(static_cast<double>(bytes->size()));
   caf::anon_send(self->state.connection, transport::SendFrame{std::move(bytes)});
 }
 
-void count_fault(Self self, const transport::Fault& fault) {
+void count_fault(PeerSelf self, const transport::Fault& fault) {
   self->state.setting.metrics->faults[fault.code].Increment();
 }
 
 /// Says why, then closes.
-void refuse_connection(Self self, transport::Fault fault) {
+void refuse_connection(PeerSelf self, transport::Fault fault) {
   count_fault(self, fault);
-  self->state.phase = Phase::closing;
+  self->state.phase = PeerPhase::closing;
   send(self, fault);
   caf::anon_send(self->state.connection, transport::CloseConnection{});
 }
@@ -38,9 +38,9 @@ transport::Fault protocol_fault(std::string message) {
   return fault;
 }
 
-void greet(Self self, const transport::Hello& hello) {
+void greet(PeerSelf self, const transport::Hello& hello) {
   auto& state = self->state;
-  if (state.phase != Phase::greeting) {
+  if (state.phase != PeerPhase::greeting) {
     refuse_connection(self, protocol_fault("a second hello"));
     return;
   }
@@ -48,14 +48,14 @@ void greet(Self self, const transport::Hello& hello) {
     refuse_connection(self, std::move(*fault));
     return;
   }
-  state.phase = Phase::attaching;
+  state.phase = PeerPhase::attaching;
   self->request(state.setting.store, attach_limit,
                 AttachClient{state.identity, hello.instance, hello.row_dtype, self})
       .then(
           [self](const ClientAttached& attached) {
-            if (self->state.phase != Phase::attaching) return;
+            if (self->state.phase != PeerPhase::attaching) return;
             self->state.client = attached.client;
-            self->state.phase = Phase::ready;
+            self->state.phase = PeerPhase::ready;
             send(self, self->state.setting.welcome);
           },
           [self](const caf::error&) {
@@ -68,7 +68,7 @@ void greet(Self self, const transport::Hello& hello) {
 
 /// What an edge says; anything but a message for a cloud is a protocol error.
 struct FromEdge {
-  Self self;
+  PeerSelf self;
   FrameCredit credit;
 
   void operator()(const transport::Hello& hello) const { greet(self, hello); }
@@ -109,7 +109,7 @@ struct FromEdge {
 
   template <class StoreMessage>
   void to_store(StoreMessage message) const {
-    if (self->state.phase == Phase::ready) {
+    if (self->state.phase == PeerPhase::ready) {
       self->send(self->state.setting.store, std::move(message));
     } else {
       refuse_connection(self, protocol_fault("work before the welcome"));
@@ -117,7 +117,7 @@ struct FromEdge {
   }
 };
 
-void connection_down(Self self, const transport::Error& reason) {
+void connection_down(PeerSelf self, const transport::Error& reason) {
   auto& state = self->state;
   state.setting.logger.info("edge disconnected",
                             {{"edge", state.identity}, {"why", reason.message}});
@@ -127,19 +127,19 @@ void connection_down(Self self, const transport::Error& reason) {
 }
 
 /// Nothing is left to serve: the edge must hear of it, or it would stay for the pongs.
-void store_down(Self self) {
+void store_down(PeerSelf self) {
   if (!self->state.connection) {
     self->quit();
     return;
   }
   send(self, transport::GoAway{"the cloud has stopped", 0});
-  self->state.phase = Phase::closing;
+  self->state.phase = PeerPhase::closing;
   caf::anon_send(self->state.connection, transport::CloseConnection{});
 }
 
 }  // namespace
 
-peer_actor::behavior_type peer(Self self, PeerSetting setting) {
+peer_actor::behavior_type peer(PeerSelf self, PeerSetting setting) {
   self->state.setting = std::move(setting);
   self->monitor(self->state.setting.store);
   self->set_down_handler([self](const caf::down_msg&) { store_down(self); });
@@ -148,29 +148,29 @@ peer_actor::behavior_type peer(Self self, PeerSetting setting) {
         if (const auto* fault = std::get_if<transport::Fault>(&out.message)) {
           count_fault(self, *fault);
         }
-        if (self->state.phase != Phase::ready) return;
+        if (self->state.phase != PeerPhase::ready) return;
         send(self, out.message);
         if (std::holds_alternative<transport::GoAway>(out.message)) {
-          self->state.phase = Phase::closing;
+          self->state.phase = PeerPhase::closing;
           caf::anon_send(self->state.connection, transport::CloseConnection{});
         }
       },
       [self](const HelloDue&) {
-        if (self->state.phase == Phase::greeting) {
+        if (self->state.phase == PeerPhase::greeting) {
           refuse_connection(self, protocol_fault("no hello in time"));
         }
       },
       [self](const transport::ConnectionUp& up) {
         self->state.connection = up.connection;
         self->state.identity = up.peer_identity;
-        self->state.phase = Phase::greeting;
+        self->state.phase = PeerPhase::greeting;
         self->state.setting.metrics->connections.Increment();
         self->state.setting.logger.info("edge connected",
                                         {{"edge", up.peer_identity}, {"address", up.peer_address}});
         self->delayed_send(self, self->state.setting.hello_limit, HelloDue{});
       },
       [self](const transport::FrameArrived& frame) {
-        if (self->state.phase == Phase::closing) return;
+        if (self->state.phase == PeerPhase::closing) return;
         self->state.setting.metrics->received_bytes.Increment(
             static_cast<double>(frame.envelope.size() + transport::frame_prefix_bytes));
         auto message = transport::decode_envelope(frame.envelope);

@@ -6,9 +6,9 @@
 namespace cecollm::actors {
 namespace {
 
-using Self = shallow_compute_actor::stateful_pointer<ShallowComputeState>;
+using ShallowSelf = shallow_compute_actor::stateful_pointer<ShallowComputeState>;
 
-void wake(Self self) {
+void wake(ShallowSelf self) {
   if (!std::exchange(self->state.step_due, true)) self->send(self, RunShallowStep{});
 }
 
@@ -60,7 +60,7 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
   return work;
 }
 
-void tell(Self self, const Work& work, ShallowSession& session, model::StepResult result) {
+void tell(ShallowSelf self, const Work& work, ShallowSession& session, model::StepResult result) {
   session.values_clamped += static_cast<std::uint64_t>(result.rows.clamped);
   // Rows first: they travel while the exit is decided and later layers run.
   if (session.link && result.rows.count > 0) {
@@ -72,7 +72,7 @@ void tell(Self self, const Work& work, ShallowSession& session, model::StepResul
                                          std::move(result.readings.front())});
 }
 
-void run_step(Self self) {
+void run_step(ShallowSelf self) {
   auto& state = self->state;
   std::vector<GenerationId> generations;
   std::vector<policy::BatchCandidate> candidates;
@@ -115,7 +115,7 @@ std::int64_t layer_rows(const model::Engine& engine, const model::Session& sessi
 
 }  // namespace
 
-shallow_compute_actor::behavior_type shallow_compute(Self self,
+shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
                                                      std::shared_ptr<model::Engine> engine) {
   self->state.engine = std::move(engine);
   return {
