@@ -35,7 +35,8 @@ void child_down(CloudSupervisorSelf self, const caf::down_msg& down) {
 
 }  // namespace
 
-cloud_supervisor_actor::behavior_type cloud_supervisor(CloudSupervisorSelf self, CloudSetting setting) {
+cloud_supervisor_actor::behavior_type cloud_supervisor(CloudSupervisorSelf self,
+                                                       CloudSetting setting) {
   auto& state = self->state;
   state.setting = std::move(setting);
   state.setting.compute.metrics = state.setting.metrics;

@@ -16,9 +16,9 @@ void report_level(const ContextStoreState& state) {
   state.setting.metrics->row_bytes.Set(static_cast<double>(state.row_bytes));
 }
 
-void answer_fault(StoreSelf self, const StoredClient& client, std::uint64_t context, std::uint32_t epoch,
-                  FaultCode code, std::string message, std::uint64_t next_sequence = 0,
-                  std::optional<std::uint64_t> position = {}) {
+void answer_fault(StoreSelf self, const StoredClient& client, std::uint64_t context,
+                  std::uint32_t epoch, FaultCode code, std::string message,
+                  std::uint64_t next_sequence = 0, std::optional<std::uint64_t> position = {}) {
   transport::Fault fault;
   fault.code = code;
   fault.message = std::move(message);

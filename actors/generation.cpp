@@ -101,8 +101,8 @@ void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
 }
 
 /// Emits one token; ends the generation or starts the next position.
-void emit(GenerationSelf self, const model::Reading& reading, policy::Source source, bool last_on_cloud,
-          std::optional<AskEnd> ask = std::nullopt) {
+void emit(GenerationSelf self, const model::Reading& reading, policy::Source source,
+          bool last_on_cloud, std::optional<AskEnd> ask = std::nullopt) {
   auto& state = self->state;
   const auto now = self->clock().now();
   TokenEvent event;
