@@ -194,6 +194,7 @@ void open(StoreSelf self, const StoreOpen& request) {
       // Which emitted ids had arrived is not known any more: start over from the rows.
       self->send(self->state.compute, DropSession{{request.client, open.context}});
       hand_all_again(*stored);
+      stored->asks_under_way = 0;
       stored->emitted.clear();
     }
   }
@@ -405,9 +406,9 @@ void sweep(StoreSelf self) {
     }
     std::vector<std::uint64_t> idle;
     for (const auto& [context, memory] : stored.contexts) {
-      if (!memory.generating && now - memory.last_used >= state.setting.context_ttl) {
-        idle.push_back(context);
-      }
+      // Deep compute drops a context's ask with it: its edge would wait out the deadline.
+      if (memory.generating || memory.asks_under_way > 0) continue;
+      if (now - memory.last_used >= state.setting.context_ttl) idle.push_back(context);
     }
     for (const auto context : idle) drop(self, id, stored, context);
     if (!stored.attached && stored.contexts.empty()) forget(self, current);
@@ -442,7 +443,9 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
       [self](const AskDone& done) {
         auto* stored = find_stored(self, done.key);
         // It may be another context of the same name, opened anew meanwhile.
-        if (stored != nullptr && stored->asks_under_way > 0) --stored->asks_under_way;
+        if (stored == nullptr || stored->asks_under_way == 0) return;
+        --stored->asks_under_way;
+        stored->last_used = self->clock().now();
       },
       [self](const AskReturned& returned) { ask_again(self, returned); },
       [self](const SessionEvicted& evicted) {

@@ -331,6 +331,8 @@ void break_off(Self self, ContextKey key, FaultCode code, std::string message) {
   const auto& context = self->state.contexts.at(key);
   if (context.ask) {
     self->state.setting.metrics->asks[monitoring::CloudAskOutcome::faulted].Increment();
+    // The loss of an epoch that is past does not drop the context, and its count has to be right.
+    self->send(context.store, AskDone{key});
   }
   self->send(context.peer, ToPeer{fault_of(key, context, code, std::move(message))});
   if (context.stream) {

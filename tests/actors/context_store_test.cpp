@@ -219,6 +219,33 @@ TEST_F(ContextStoreActor, ForgetsAnAskThatItsEdgeHasGoneOnWithout) {
   EXPECT_EQ(heard_.asks.size(), 2U) << "the ask before still counts as under way";
 }
 
+TEST_F(ContextStoreActor, TakesNoContextForIdleWhoseAskIsUnderWay) {
+  open(1);
+  add_rows(1, 0, 3);
+  ask(3, {});
+  advance(std::chrono::hours(2));
+  EXPECT_EQ(level().contexts, 1U);
+  tell(AskDone{{1, 1}});
+  advance(std::chrono::minutes(50));
+  EXPECT_EQ(level().contexts, 1U);
+  advance(std::chrono::minutes(11));
+  EXPECT_EQ(level().contexts, 0U);
+  EXPECT_THAT(heard_.dropped, ElementsAre(ContextKey{1, 1}));
+}
+
+TEST_F(ContextStoreActor, DropsAnIdleContextThoughAnAskOfAnEarlierEpochWasGivenUp) {
+  transport::OpenContext open;
+  open.context = 1;
+  open.sampling.repetition_penalty = 1.5F;
+  tell(StoreOpen{1, open});
+  add_rows(1, 0, 3);
+  ask(3, {});
+  open.epoch = 1;
+  tell(StoreOpen{1, open});
+  advance(std::chrono::hours(2));
+  EXPECT_EQ(level().contexts, 0U);
+}
+
 TEST_F(ContextStoreActor, DropsTheLongestUnusedContextWhereRowsFillTheMemory) {
   open(1);
   add_rows(1, 0, 30);
