@@ -7,7 +7,7 @@ set(CECOLLM_SHARE ${CMAKE_INSTALL_DATADIR}/cecollm)
 
 install(TARGETS cecollm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(DIRECTORY models/default DESTINATION ${CECOLLM_SHARE}/models COMPONENT program)
-install(PROGRAMS deploy/pki/make-dev-pki.sh
+install(PROGRAMS deploy/pki/make-dev-pki.sh deploy/pki/make-pki.sh
         DESTINATION ${CECOLLM_SHARE}/pki COMPONENT program)
 install(DIRECTORY bench/traces DESTINATION ${CECOLLM_SHARE} COMPONENT program
         FILES_MATCHING PATTERN "*.csv")
