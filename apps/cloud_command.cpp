@@ -15,13 +15,16 @@ namespace {
 /// How soon a dead actor ends the process.
 constexpr std::chrono::seconds watch_interval{1};
 
-Outcome<void> run(const SettingSources& sources, const CommandIo& io) {
+}  // namespace
+
+Outcome<void> serve_cloud(const SettingSources& sources, const CommandIo& io,
+                          const EngineWrap& wrap) {
   const auto settings = load_cloud_settings(sources);
   if (!settings) return tl::unexpected(settings.error());
   Termination termination;
   const auto logger = node_logger("cloud", settings->monitoring);
   if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
-  const auto node = CloudNode::start(*settings, logger);
+  const auto node = CloudNode::start(*settings, logger, wrap);
   if (!node) return tl::unexpected(node.error());
   // Scripts wait for this line, and read the port from it where they asked for port 0.
   io.out << "cecollm cloud is listening on " << transport::to_string((*node)->bound()) << std::endl;
@@ -31,8 +34,6 @@ Outcome<void> run(const SettingSources& sources, const CommandIo& io) {
   logger.info("shutting down");
   return {};
 }
-
-}  // namespace
 
 void register_cloud(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("cloud", "Serve the deep layers to edges");
@@ -45,7 +46,7 @@ void register_cloud(CLI::App& app, Command& chosen) {
       "  cecollm cloud --config /etc/cecollm/cloud.toml");
   command->callback([&chosen, command] {
     chosen = [command](const CommandIo& io) {
-      return run(given_settings(*command, Node::cloud, io), io);
+      return serve_cloud(given_settings(*command, Node::cloud, io), io);
     };
   });
 }

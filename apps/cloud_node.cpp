@@ -73,7 +73,8 @@ actors::ContextStoreSetting store_setting(const CloudSettings& settings,
 }  // namespace
 
 Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settings,
-                                                     const monitoring::Logger& logger) {
+                                                     const monitoring::Logger& logger,
+                                                     const EngineWrap& wrap) {
   // Serves from here on, so that probes and people see a node that loads.
   auto registry = std::make_shared<prometheus::Registry>();
   auto health = std::make_shared<NodeHealth>();
@@ -107,7 +108,8 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   actors::CloudSetting setting;
   setting.logger = logger;
   setting.metrics = node->metrics_.get();
-  setting.compute.engines = std::move(*engines);
+  setting.compute.engines.cloud = wrapped(std::move(engines->cloud), wrap);
+  if (engines->whole) setting.compute.engines.whole = wrapped(std::move(engines->whole), wrap);
   setting.compute.batch = settings.batch.limits;
   setting.compute.max_waiting = settings.batch.max_waiting;
   setting.compute.run_ahead = settings.batch.run_ahead;

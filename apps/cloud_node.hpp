@@ -6,6 +6,7 @@
 
 #include "actors/cloud_supervisor.hpp"
 #include "actors/system_config.hpp"
+#include "apps/engine_wrap.hpp"
 #include "apps/failure.hpp"
 #include "apps/node_health.hpp"
 #include "apps/settings.hpp"
@@ -20,7 +21,8 @@ namespace cecollm::apps {
 class CloudNode {
  public:
   static Outcome<std::unique_ptr<CloudNode>> start(const CloudSettings& settings,
-                                                   const monitoring::Logger& logger);
+                                                   const monitoring::Logger& logger,
+                                                   const EngineWrap& wrap = {});
   ~CloudNode();
   CloudNode(const CloudNode&) = delete;
   CloudNode& operator=(const CloudNode&) = delete;

@@ -1,8 +1,10 @@
 #include "apps/command_line.hpp"
 
 #include <algorithm>
+#include <iostream>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "apps/cloud_command.hpp"
 #include "apps/config_command.hpp"
@@ -68,7 +70,8 @@ int report(const CommandIo& io, const Failure& failure) {
 
 }  // namespace
 
-int run_command_line(std::vector<std::string> arguments, const CommandIo& io) {
+int run_command_line(std::vector<std::string> arguments, const CommandIo& io,
+                     const std::vector<RegisterCommand>& further) {
   CLI::App app("Cloud-edge collaborative inference for language models with early exits.",
                "cecollm");
   app.set_version_flag("--version", "cecollm " + std::string(version()));
@@ -78,6 +81,7 @@ int run_command_line(std::vector<std::string> arguments, const CommandIo& io) {
       "Exit codes: 0 done, 1 failed at run time, 2 a file, flag or setting is to be mended.");
   Command chosen;
   register_commands(app, chosen);
+  for (const auto& register_command : further) register_command(app, chosen);
 
   std::reverse(arguments.begin(), arguments.end());
   try {
@@ -91,6 +95,12 @@ int run_command_line(std::vector<std::string> arguments, const CommandIo& io) {
   io.out.flush();
   if (!io.out) return report(io, {ExitCode::failed, "standard output cannot be written"});
   return static_cast<int>(ExitCode::ok);
+}
+
+int run_process(int argc, char** argv, const std::vector<RegisterCommand>& further) {
+  const CommandIo io{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) == 1,
+                     process_environment()};
+  return run_command_line(std::vector<std::string>(argv + 1, argv + argc), io, further);
 }
 
 }  // namespace cecollm::apps

@@ -55,7 +55,8 @@ EdgeNode::EdgeNode(std::shared_ptr<model::Engine> engine,
       system_(config_) {}
 
 Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
-                                                   const monitoring::Logger& logger) {
+                                                   const monitoring::Logger& logger,
+                                                   const EngineWrap& wrap) {
   // Serves from here on, so that probes and people see a node that loads.
   auto registry = std::make_shared<prometheus::Registry>();
   auto health = std::make_shared<NodeHealth>();
@@ -77,7 +78,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   auto engine = model::load_engine(*checkpoint, model::Part::edge, {settings.model.dtype, codec});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
-      new EdgeNode(std::move(*engine), std::move(*tokenizer), std::move(registry),
+      new EdgeNode(wrapped(std::move(*engine), wrap), std::move(*tokenizer), std::move(registry),
                    std::move(health), std::move(*monitoring_server),
                    edge_labels(settings.model, checkpoint->config(), identity->whole_digest)));
   actors::EdgeSetting setting;

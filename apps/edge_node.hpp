@@ -8,6 +8,7 @@
 #include "actors/edge_supervisor.hpp"
 #include "actors/generation_types.hpp"
 #include "actors/system_config.hpp"
+#include "apps/engine_wrap.hpp"
 #include "apps/failure.hpp"
 #include "apps/generation_report.hpp"
 #include "apps/node_health.hpp"
@@ -28,7 +29,8 @@ using TokenSink = std::function<bool(const actors::TokenEvent&)>;
 class EdgeNode {
  public:
   static Outcome<std::unique_ptr<EdgeNode>> start(const EdgeSettings& settings,
-                                                  const monitoring::Logger& logger);
+                                                  const monitoring::Logger& logger,
+                                                  const EngineWrap& wrap = {});
   ~EdgeNode();
   EdgeNode(const EdgeNode&) = delete;
   EdgeNode& operator=(const EdgeNode&) = delete;

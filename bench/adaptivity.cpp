@@ -6,18 +6,19 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <thread>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "apps/edge_node.hpp"
 #include "bench/adaptivity_report.hpp"
+#include "bench/agreement.hpp"
 #include "bench/default_model.hpp"
+#include "bench/held_out_texts.hpp"
 #include "bench/loopback_cloud.hpp"
+#include "bench/statistics.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -68,33 +69,10 @@ const std::vector<std::string> all_modes{"standalone", "collaborative", "adaptiv
 
 std::vector<std::string> prompts() {
   std::vector<std::string> all;
-  std::ifstream file(CECOLLM_BENCH_TEXTS);
-  const auto kinds = nlohmann::json::parse(file);
-  for (const auto& [kind, texts] : kinds.items()) {
-    for (const auto& text : texts) {
-      // The beginning of a held-out text, up to the end of a word.
-      const auto whole = text.get<std::string>();
-      const auto end = whole.find(' ', std::min<std::size_t>(whole.size(), 60));
-      all.push_back(whole.substr(0, end));
-    }
+  for (auto& prompt : need(held_out_prompts(CECOLLM_BENCH_TEXTS))) {
+    all.push_back(std::move(prompt.text));
   }
   return all;
-}
-
-/// How many of `emitted` are the full model's choice after prompt and what was emitted before.
-std::int64_t agreeing(model::Engine& whole, const std::vector<model::TokenId>& prompt,
-                      const std::vector<model::TokenId>& emitted) {
-  auto ids = prompt;
-  ids.insert(ids.end(), emitted.begin(), emitted.end());
-  auto targets = std::vector<model::TokenId>(ids.begin() + 1, ids.end());
-  ids.pop_back();
-  const auto scores = whole.score(ids, targets);
-  if (!scores) need(apps::Outcome<void>(apps::failed(scores.error().message)));
-  std::int64_t count = 0;
-  for (std::size_t i = prompt.size() - 1; i < targets.size(); ++i) {
-    count += (*scores)[i].back().argmax == targets[i] ? 1 : 0;
-  }
-  return count;
 }
 
 class Bench {
@@ -141,7 +119,9 @@ class Bench {
           counts.add(token.source);
           return now < end;
         }));
-    agreed_ += agreeing(*whole_, ids, emitted);
+    const auto agreed = agreeing_tokens(*whole_, ids, emitted);
+    if (!agreed) need(apps::Outcome<void>(apps::failed(agreed.error().message)));
+    agreed_ += *agreed;
     cell.tokens += static_cast<std::int64_t>(emitted.size());
     cell.bytes_up_per_token += static_cast<double>(finished.upload.bytes_up);
     cell.bytes_down_per_token += static_cast<double>(finished.upload.bytes_down);

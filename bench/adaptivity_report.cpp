@@ -1,7 +1,6 @@
 #include "bench/adaptivity_report.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
@@ -79,13 +78,6 @@ std::vector<load::PlotLine> lines_of(const std::vector<AdaptivityCell>& cells,
 }
 
 }  // namespace
-
-double quantile(std::vector<double>& values, double share) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
-  return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
-}
 
 bool write_adaptivity(const std::filesystem::path& directory, const std::string& conditions,
                       const std::vector<AdaptivityCell>& cells) {

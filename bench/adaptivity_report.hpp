@@ -30,9 +30,6 @@ struct AdaptivityCell {
   std::int64_t mode_switches = 0;
 };
 
-/// The `share`-quantile, nearest rank; zero of nothing. Sorts.
-double quantile(std::vector<double>& values, double share);
-
 /// adaptivity.md, adaptivity.json, adaptivity-mean.svg, adaptivity-p99.svg. False where a file
 /// cannot be written.
 bool write_adaptivity(const std::filesystem::path& directory, const std::string& conditions,

@@ -124,7 +124,8 @@ const std::vector<Layer>& layers() {
        {standard, clocks, sockets, system, expected, json, openssl, caf, prometheus, spdlog, cli,
         benchmark}},
       {"tests",
-       {"apps", "api", "load", "actors", "http", "transport", "policy", "model", "monitoring"},
+       {"bench", "apps", "api", "load", "actors", "http", "transport", "policy", "model",
+        "monitoring"},
        {standard, clocks, sockets, system, expected, json, pcre2, utf8proc, protobuf, openssl, caf,
         prometheus, spdlog, cli, toml, googletest}},
   };
