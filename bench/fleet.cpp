@@ -11,6 +11,7 @@
 
 #include "bench/fleet_nodes.hpp"
 #include "bench/fleet_report.hpp"
+#include "bench/machine.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -158,7 +159,8 @@ SteadyFigures measure_steady(const Options& options, const FleetMaterial& materi
 
 int measure_and_write(const Options& options) {
   FleetFigures figures;
-  figures.conditions = options.conditions;
+  figures.conditions = describe_machine() + ", " + describe_commit() +
+                       (options.conditions.empty() ? "." : ". " + options.conditions);
   if (options.parts.contains("ratios") || options.parts.contains("clients")) {
     const auto material = material_of(options, "2");
     if (options.parts.contains("ratios")) figures.ratios = measure_ratios(options, material);
@@ -191,7 +193,7 @@ int main(int argc, char** argv) {
   app.add_option("--generating", options.generating, "Of them generating [100]");
   app.add_option("--steady-seconds", options.steady_seconds, "How long steady takes [600]");
   app.add_option("--out", options.out, "Directory of the results [bench/results/fleet]");
-  app.add_option("--conditions", options.conditions, "A sentence on machine and commit");
+  app.add_option("--conditions", options.conditions, "A sentence more on the conditions");
   CLI11_PARSE(app, argc, argv);
   return cecollm::bench::measure_and_write(options);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "apps/development_pki.hpp"
+#include "bench/held_out_texts.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -38,17 +39,13 @@ std::string line_of(apps::ChildProcess& process, const std::string& what) {
   return *std::move(line);
 }
 
-/// The first words of the held-out texts, a line each.
+/// The beginnings of the held-out texts, a line each.
 void write_prompts(const std::string& file) {
-  std::ifstream texts(CECOLLM_BENCH_TEXTS);
+  const auto prompts = held_out_prompts(CECOLLM_BENCH_TEXTS);
+  if (!prompts) give_up(prompts.error().message);
   std::ofstream out(file);
-  const auto kinds = nlohmann::json::parse(texts);
-  for (const auto& [kind, list] : kinds.items()) {
-    for (const auto& item : list) {
-      const auto text = item.get<std::string>();
-      const auto begin = text.substr(0, text.find(' ', std::min<std::size_t>(text.size(), 60)));
-      out << nlohmann::json{{"prompt", begin}}.dump() << '\n';
-    }
+  for (const auto& prompt : *prompts) {
+    out << nlohmann::json{{"prompt", prompt.text}}.dump() << '\n';
   }
 }
 

@@ -8,6 +8,8 @@
 #include "load/line_plot.hpp"
 #include <nlohmann/json.hpp>
 
+#include "bench/statistics.hpp"
+
 namespace cecollm::bench {
 namespace {
 
@@ -141,10 +143,7 @@ load::PlotLine line_of(const std::vector<ClientsFigures>& clients, std::string n
 }  // namespace
 
 double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return quantile(values, 0.5);
 }
 
 double RatioFigures::ratio() const {
