@@ -58,9 +58,11 @@ struct AttachClient {
 struct ClientAttached {
   ClientId client = 0;
 };
-/// The connection is gone; contexts live on for the grace time.
+/// The connection is gone; contexts live on for the grace time. Names the client as AttachClient
+/// does: a peer may end before it has heard of its id.
 struct DetachClient {
-  ClientId client = 0;
+  std::string identity;
+  std::uint64_t instance = 0;
   peer_actor peer;
 };
 /// `credit` is that of the frame it came in: what waits in the store's mailbox still counts against

@@ -152,8 +152,11 @@ ClientAttached attach(StoreSelf self, const AttachClient& attach) {
 }
 
 void detach(StoreSelf self, const DetachClient& detach) {
-  const auto found = self->state.clients.find(detach.client);
-  if (found == self->state.clients.end() || found->second.peer != detach.peer) return;
+  auto& state = self->state;
+  const auto id = state.by_identity.find({detach.identity, detach.instance});
+  if (id == state.by_identity.end()) return;
+  const auto found = state.clients.find(id->second);
+  if (found->second.peer != detach.peer) return;
   found->second.attached = false;
   found->second.detached = self->clock().now();
   // A stream that nobody reads is not worth computing, and cannot be taken up again.
@@ -161,7 +164,7 @@ void detach(StoreSelf self, const DetachClient& detach) {
   for (const auto& [context, stored] : found->second.contexts) {
     if (stored.generating) streams.push_back(context);
   }
-  for (const auto context : streams) drop(self, detach.client, found->second, context);
+  for (const auto context : streams) drop(self, found->first, found->second, context);
   if (found->second.contexts.empty()) forget(self, found);
 }
 

@@ -49,6 +49,7 @@ void greet(PeerSelf self, const transport::Hello& hello) {
     return;
   }
   state.phase = PeerPhase::attaching;
+  state.instance = hello.instance;
   self->request(state.setting.store, attach_limit,
                 AttachClient{state.identity, hello.instance, hello.row_dtype, self})
       .then(
@@ -121,7 +122,9 @@ void connection_down(PeerSelf self, const transport::Error& reason) {
   auto& state = self->state;
   state.setting.logger.info("edge disconnected",
                             {{"edge", state.identity}, {"why", reason.message}});
-  if (state.client != 0) self->send(state.setting.store, DetachClient{state.client, self});
+  if (state.instance) {
+    self->send(state.setting.store, DetachClient{state.identity, *state.instance, self});
+  }
   if (state.connection) state.setting.metrics->connections.Decrement();
   self->quit();
 }

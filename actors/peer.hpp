@@ -3,6 +3,7 @@
 // context store, and messages into frames.
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "actors/handshake.hpp"
@@ -28,6 +29,7 @@ struct PeerState {
   enum class Phase { connecting, greeting, attaching, ready, closing } phase = Phase::connecting;
   caf::actor connection;
   std::string identity;
+  std::optional<std::uint64_t> instance;  // once the store has been asked to attach it
   ClientId client = 0;
 };
 

@@ -23,6 +23,9 @@ class ChildProcess {
   /// Ends the child: SIGTERM, then SIGKILL if it takes longer than five seconds; waits for it.
   ~ChildProcess();
 
+  /// -1 after its end was waited for.
+  pid_t pid() const { return pid_; }
+
   /// The next line of its output; nothing when `limit` passes or the output ends first.
   std::optional<std::string> read_line(std::chrono::milliseconds limit);
 

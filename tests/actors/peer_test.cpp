@@ -53,6 +53,13 @@ class PeerActor : public tests::DeterministicSystem {
     frame.erase(frame.begin(), frame.begin() + transport::frame_prefix_bytes);
     return {std::move(frame), std::move(credit)};
   }
+  static transport::Hello good_hello() {
+    transport::Hello hello;
+    hello.model = tests::digests_of(tests::fake_model());
+    hello.row_dtype = "fp32";
+    hello.hidden_size = 16;
+    return hello;
+  }
   /// The edge does.
   void says(const transport::Message& message, std::shared_ptr<const void> credit) {
     caf::anon_send(peer_, frame_of(message, std::move(credit)));
@@ -91,13 +98,23 @@ TEST_F(PeerActor, EndsWithItsCloudWhereNothingIsConnectedYet) {
   EXPECT_TRUE(ended);
 }
 
+TEST_F(PeerActor, DetachesAnEdgeThatIsGoneBeforeTheStoreHasAttachedIt) {
+  connect();
+  auto hello = good_hello();
+  hello.instance = 12;
+  caf::anon_send(peer_, frame_of(hello, {}));
+  caf::anon_send(std::exchange(peer_, {}), transport::ConnectionDown{});
+  run();
+  ASSERT_EQ(to_store_.attached.size(), 1U);
+  ASSERT_EQ(to_store_.detached.size(), 1U) << "the store would keep the edge for ever";
+  EXPECT_EQ(to_store_.detached[0].identity, to_store_.attached[0].identity);
+  EXPECT_EQ(to_store_.detached[0].instance, 12U);
+  EXPECT_EQ(to_store_.detached[0].peer, to_store_.attached[0].peer);
+}
+
 TEST_F(PeerActor, HoldsAFramesCreditUntilTheStoreHasTakenTheRows) {
   connect();
-  transport::Hello hello;
-  hello.model = tests::digests_of(tests::fake_model());
-  hello.row_dtype = "fp32";
-  hello.hidden_size = 16;
-  says(hello, {});
+  says(good_hello(), {});
   transport::RowBatch rows;
   rows.payload = std::make_shared<const std::vector<std::byte>>(64);
   auto credit = std::make_shared<const int>();

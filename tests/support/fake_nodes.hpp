@@ -126,6 +126,17 @@ struct Generated {
 
 class FakeEdge {
  public:
+  struct Options {
+    FakeModel model = fake_model();
+    std::string name = "edge";                         // of its certificate
+    std::shared_ptr<const transport::TlsContext> tls;  // null: of a new certificate
+    std::uint64_t instance = 1;
+    std::shared_ptr<transport::EmulatedLink> link;  // to every cloud; null: loopback as it is
+    /// Whose threads it uses; null: its own. An edge is destroyed when all actors of this one are
+    /// done and before this one.
+    caf::actor_system* system = nullptr;
+  };
+
   /// Without `cloud`, standalone for ever.
   FakeEdge(Pki& pki, const std::optional<transport::Endpoint>& cloud,
            const FakeModel& model = fake_model(), const std::string& name = "edge",
@@ -135,20 +146,27 @@ class FakeEdge {
   /// Several clouds, in order of preference.
   FakeEdge(Pki& pki, const std::vector<transport::Endpoint>& clouds, const FakeModel& model,
            const std::string& name, std::uint64_t instance)
-      : engine_(std::make_shared<FakeEngine>(model, model::Part::edge)),
+      : FakeEdge(pki, clouds, {model, name, nullptr, instance, nullptr, nullptr}) {}
+  FakeEdge(Pki& pki, const std::vector<transport::Endpoint>& clouds, const Options& options)
+      : engine_(std::make_shared<FakeEngine>(options.model, model::Part::edge)),
         metrics_(registry_, {{"0", "fake", "", "", "fp32"},
-                             model.config.exits->layers,
+                             options.model.config.exits->layers,
                              {"standalone", "collaborative", "cloud-only"},
-                             mode_reasons()}) {
+                             mode_reasons()}),
+        own_system_(options.system ? nullptr : std::make_unique<OwnSystem>()),
+        system_(options.system ? *options.system : own_system_->system) {
     actors::EdgeSetting setting;
     setting.engine = engine_;
     setting.metrics = &metrics_;
+    setting.detached = options.system == nullptr;
     setting.probe.heartbeat = std::chrono::milliseconds(50);
     if (!clouds.empty()) {
-      auto link = link_setting_for(model, instance);
+      auto link = link_setting_for(options.model, options.instance);
       for (const auto& cloud : clouds) {
-        link.dials.push_back([endpoint = cloud, tls = pki.client(name)](const caf::actor& owner) {
-          transport::dial(owner.home_system(), endpoint, tls, {}, owner);
+        link.dials.push_back([endpoint = cloud,
+                              tls = options.tls ? options.tls : pki.client(options.name),
+                              emulated = options.link](const caf::actor& owner) {
+          transport::dial(owner.home_system(), endpoint, tls, {}, owner, emulated);
         });
       }
       link.reconnect.failback_after = std::chrono::milliseconds(50);
@@ -158,12 +176,16 @@ class FakeEdge {
     }
     supervisor_ = system_.spawn(actors::edge_supervisor, std::move(setting));
   }
-  ~FakeEdge() {
+  ~FakeEdge() { leave(); }
+  /// Says goodbye and waits until its supervisor has ended.
+  void leave() {
     caf::scoped_actor self{system_};
     self->monitor(supervisor_);
     self->send(supervisor_, actors::Shutdown{});
     self->receive([](const caf::down_msg&) {}, caf::after(patience) >> [] {});
   }
+  /// All its actors end at once and say nothing.
+  void crash() { caf::anon_send_exit(supervisor_, caf::exit_reason::kill); }
   FakeEdge(const FakeEdge&) = delete;
   FakeEdge& operator=(const FakeEdge&) = delete;
 
@@ -185,6 +207,14 @@ class FakeEdge {
         .receive([&](const actors::LinkReport& answer) { report = answer; },
                  [](const caf::error&) {});
     return report;
+  }
+
+  /// Starts a generation that nobody listens to.
+  void start(actors::GenerationRequest request) {
+    caf::scoped_actor self{system_};
+    self->request(supervisor_, patience,
+                  actors::StartGeneration{std::move(request), caf::actor_cast<caf::actor>(self)})
+        .receive([](const actors::GenerationStarted&) {}, [](const caf::error&) {});
   }
 
   /// Runs one generation to its end in the calling thread. `on_token` false cancels.
@@ -223,8 +253,12 @@ class FakeEdge {
   std::shared_ptr<FakeEngine> engine_;
   prometheus::Registry registry_;
   monitoring::EdgeMetrics metrics_;
-  actors::SystemConfig config_;
-  caf::actor_system system_{config_};
+  struct OwnSystem {
+    actors::SystemConfig config;
+    caf::actor_system system{config};
+  };
+  std::unique_ptr<OwnSystem> own_system_;
+  caf::actor_system& system_;
   actors::edge_supervisor_actor supervisor_;
 };
 

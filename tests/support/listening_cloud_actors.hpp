@@ -22,6 +22,8 @@ inline actors::peer_actor::behavior_type listening_peer(actors::peer_actor::poin
 
 /// Every client that attaches is number 7.
 struct HeardByStore {
+  std::vector<actors::AttachClient> attached;
+  std::vector<actors::DetachClient> detached;
   std::vector<actors::AskDone> done;
   std::vector<actors::AskReturned> returned;
   std::vector<actors::SessionEvicted> evicted;
@@ -30,8 +32,11 @@ struct HeardByStore {
 
 inline actors::context_store_actor::behavior_type listening_store(
     actors::context_store_actor::pointer, HeardByStore* heard) {
-  return {[](const actors::AttachClient&) { return actors::ClientAttached{7}; },
-          [](const actors::DetachClient&) {},
+  return {[heard](const actors::AttachClient& attach) {
+            heard->attached.push_back(attach);
+            return actors::ClientAttached{7};
+          },
+          [heard](const actors::DetachClient& detach) { heard->detached.push_back(detach); },
           [](const actors::StoreOpen&) {},
           [](const actors::StoreRows&) {},
           [](const actors::StoreAsk&) {},
