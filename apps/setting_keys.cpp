@@ -41,8 +41,9 @@ constexpr std::array keys{
                .kind = ValueKind::choice,
                .default_text = "stored",
                .applies_to = AppliesTo::edge,
-               .help = "How weights are held; int8: half the memory of bf16, but other tokens now and "
-                       "then (docs/cpu.md)",
+               .help =
+                   "How weights are held; int8: half the memory of bf16, but other tokens now and "
+                   "then (docs/cpu.md)",
                .choices = "stored|int8"},
     SettingKey{.name = "model.threads",
                .flag = "--threads",

@@ -1,6 +1,6 @@
-// Decode on a CPU: libtorch's operators, packed weights as they are stored and in int8 side by side;
-// against what reading the weights would take; and what int8 on the edge does to its tokens. Writes
-// DIRECTORY/cpu_decode.md and .json.
+// Decode on a CPU: libtorch's operators, packed weights as they are stored and in int8 side by
+// side; against what reading the weights would take; and what int8 on the edge does to its tokens.
+// Writes DIRECTORY/cpu_decode.md and .json.
 
 #include <fstream>
 #include <iostream>

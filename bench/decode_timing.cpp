@@ -64,7 +64,9 @@ std::vector<DecodeCell> time_decode(const DecodePlan& plan) {
     std::vector<Contexts> contexts;
     for (const auto& engine : engines) contexts.emplace_back(*engine, batch, plan.positions);
     std::vector<std::vector<double>> times(engines.size());
-    for (int round = -1; round < plan.rounds; ++round) {
+    const auto rounds =
+        std::max<std::int64_t>(5, plan.rounds * 8 / std::max<std::int64_t>(8, batch));
+    for (std::int64_t round = -1; round < rounds; ++round) {
       for (std::size_t i = 0; i < engines.size(); ++i) {
         // Two steps a turn: the first one brings the weights back into the caches.
         contexts[i].step_ms();
@@ -74,8 +76,8 @@ std::vector<DecodeCell> time_decode(const DecodePlan& plan) {
     }
     for (std::size_t i = 0; i < engines.size(); ++i) {
       std::ranges::sort(times[i]);
-      cells.push_back({plan.variants[i].name, batch, times[i].front(),
-                       times[i][times[i].size() / 2]});
+      cells.push_back(
+          {plan.variants[i].name, batch, times[i].front(), times[i][times[i].size() / 2]});
     }
   }
   return cells;
@@ -109,7 +111,8 @@ std::int64_t weight_bytes(const std::filesystem::path& directory) {
     const bool only_looked_up =
         spec.name == "model.embed_tokens.weight" && !checkpoint.config().tied_embeddings;
     if (only_looked_up) continue;
-    bytes += static_cast<std::int64_t>(need(checkpoint.require(spec.name, spec.shape)).bytes.size());
+    bytes +=
+        static_cast<std::int64_t>(need(checkpoint.require(spec.name, spec.shape)).bytes.size());
   }
   return bytes;
 }

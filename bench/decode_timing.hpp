@@ -25,7 +25,7 @@ struct DecodePlan {
   std::vector<std::int64_t> batches;
   int threads = 2;
   std::int64_t positions = 128;  // in each context's cache
-  int rounds = 0;                // of every cell
+  int rounds = 0;                // of every cell; fewer for batches above 8, but 5
 };
 
 /// One batch size in one way; milliseconds a step.

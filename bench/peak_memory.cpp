@@ -1,6 +1,6 @@
-// Peak resident memory of an edge's and of a cloud's process, less that of a process which loads the
-// same libraries and runs one product, against the bytes of their tensors. Fails where one is above
-// 1.15 times its tensors and 60 MB. Writes DIRECTORY/peak_memory.md and .json.
+// Peak resident memory of an edge's and of a cloud's process, less that of a process which loads
+// the same libraries and runs one product, against the bytes of their tensors. Fails where one is
+// above 1.15 times its tensors and 60 MB. Writes DIRECTORY/peak_memory.md and .json.
 
 #include <fstream>
 #include <iostream>
@@ -55,9 +55,9 @@ apps::SettingSources settings_of(const Options& options) {
 /// One product by libtorch, and its libraries.
 void run_baseline() {
   const auto checkpoint = need(model::Checkpoint::open(CECOLLM_TINY_MODEL));
-  const auto engine = need(model::load_engine(
-      checkpoint, model::Part::cloud_only,
-      {model::ComputeDType::fp32, nullptr, model::Kernels::libtorch}));
+  const auto engine =
+      need(model::load_engine(checkpoint, model::Part::cloud_only,
+                              {model::ComputeDType::fp32, nullptr, model::Kernels::libtorch}));
   const auto session = need(engine->open({}));
   run(*engine, step_of(*session, std::vector<model::TokenId>{1}, {engine->stages().size() - 1}));
 }
@@ -114,7 +114,8 @@ class Child {
       ::dup2(output[1], STDOUT_FILENO);
       for (const int file : {input[0], input[1], output[0], output[1]}) ::close(file);
       std::vector<char*> pointers;
-      for (const auto& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+      for (const auto& argument : arguments)
+        pointers.push_back(const_cast<char*>(argument.c_str()));
       pointers.push_back(nullptr);
       ::execv("/proc/self/exe", pointers.data());
       std::_Exit(127);
@@ -167,7 +168,8 @@ std::int64_t tensor_bytes(const std::string& directory, model::Part part) {
   const auto checkpoint = need(model::Checkpoint::open(directory));
   std::int64_t bytes = 0;
   for (const auto& spec : model::tensors_of(checkpoint.config(), part)) {
-    bytes += static_cast<std::int64_t>(need(checkpoint.require(spec.name, spec.shape)).bytes.size());
+    bytes +=
+        static_cast<std::int64_t>(need(checkpoint.require(spec.name, spec.shape)).bytes.size());
   }
   return bytes;
 }
@@ -218,11 +220,16 @@ int report(const Options& options, std::int64_t baseline, const std::vector<Row>
 
 int measure_peaks(const Options& options, const std::string& program) {
   const auto role = [&](const std::string& name) {
-    return std::vector<std::string>{program,          "--role",
-                                    name,             "--checkpoint",
-                                    options.checkpoint, "--weights",
-                                    options.weights,  "--prompt-tokens",
-                                    std::to_string(options.prompt_tokens), "--new-tokens",
+    return std::vector<std::string>{program,
+                                    "--role",
+                                    name,
+                                    "--checkpoint",
+                                    options.checkpoint,
+                                    "--weights",
+                                    options.weights,
+                                    "--prompt-tokens",
+                                    std::to_string(options.prompt_tokens),
+                                    "--new-tokens",
                                     std::to_string(options.new_tokens)};
   };
   const std::int64_t baseline = std::stoll(Child(role("baseline")).line());

@@ -21,9 +21,9 @@ struct ExitAccuracy {
 struct WeightAccuracy {
   std::string weights;
   std::vector<ExitAccuracy> exits;
-  /// Share of positions where the token of collaborative generation (the first exit whose confidence
-  /// reaches the threshold, else the cloud, which has the stored weights and this edge's rows) is
-  /// the full model's, and where the cloud's alone is.
+  /// Share of positions where the token of collaborative generation (the first exit whose
+  /// confidence reaches the threshold, else the cloud, which has the stored weights and this edge's
+  /// rows) is the full model's, and where the cloud's alone is.
   double collaborative_same_as_full = 0;
   double cloud_same_as_full = 0;
   double asked = 0;  // share of positions where no exit was sure

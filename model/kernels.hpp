@@ -1,8 +1,8 @@
 #pragma once
 // Arithmetic of a decode step in fp32, for the vectors that the processor has: compiled once for
 // each instruction set and chosen when the process runs (Highway). Plain pointers to memory; input
-// and output do not overlap unless said. Strides count values from one row to the next. Thread-safe.
-// One thread: who calls divides the work.
+// and output do not overlap unless said. Strides count values from one row to the next.
+// Thread-safe. One thread: who calls divides the work.
 
 #include <cstddef>
 #include <cstdint>

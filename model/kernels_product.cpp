@@ -9,8 +9,7 @@
 
 // Vectors of a length that only the processor knows cannot be kept in structures. SSSE3 alone is
 // too old to be worth its code.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "model/kernels_product.cpp"
 #include <hwy/foreach_target.h>
@@ -126,7 +125,8 @@ struct Int8 {
 };
 
 template <class Format>
-HWY_INLINE void load(const std::byte* /*weights*/, std::int64_t /*output*/, PairList<0>& /*none*/) {}
+HWY_INLINE void load(const std::byte* /*weights*/, std::int64_t /*output*/, PairList<0>& /*none*/) {
+}
 template <class Format, int Pairs>
 HWY_INLINE void load(const std::byte* weights, std::int64_t output, PairList<Pairs>& pairs) {
   pairs.first = Format::load(weights, output);
@@ -165,7 +165,8 @@ HWY_INLINE void add_scaled(const Tile<Rows, Pairs>& part, const PairList<Pairs>&
   add_scaled(part.rest, scales, sums.rest);
 }
 
-HWY_INLINE void multiply_add(FloatVector /*x*/, const PairList<0>& /*weights*/, PairList<0>& /*sum*/) {}
+HWY_INLINE void multiply_add(FloatVector /*x*/, const PairList<0>& /*weights*/,
+                             PairList<0>& /*sum*/) {}
 template <int Pairs>
 HWY_INLINE void multiply_add(FloatVector x, const PairList<Pairs>& weights, PairList<Pairs>& sum) {
   sum.first.low = hn::MulAdd(x, weights.first.low, sum.first.low);
@@ -203,8 +204,8 @@ struct Run {
   std::int64_t count;
 };
 
-/// One input's share, into each of the parts in turn, for a sum's latency would otherwise be what is
-/// waited for.
+/// One input's share, into each of the parts in turn, for a sum's latency would otherwise be what
+/// is waited for.
 template <class Format, int Pairs, class Scales>
 HWY_INLINE void add_inputs(const std::byte* /*weights*/, std::int64_t /*output*/,
                            const float* /*x*/, std::int64_t /*stride*/, const Scales& /*scales*/) {}

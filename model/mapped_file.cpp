@@ -63,8 +63,8 @@ void release_pages(std::span<const std::byte> bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t page = begin - begin % page_bytes();
   // Only advice: where it is refused, the pages stay until the file is unmapped.
-  static_cast<void>(::madvise(reinterpret_cast<void*>(page), begin + bytes.size() - page,
-                              MADV_DONTNEED));
+  static_cast<void>(
+      ::madvise(reinterpret_cast<void*>(page), begin + bytes.size() - page, MADV_DONTNEED));
 }
 
 }  // namespace cecollm::model

@@ -65,8 +65,7 @@ PassMemory PackedExecutor::memory_for(std::int64_t rows, std::int64_t most_posit
   const std::int64_t scores = stride_of(s.heads * most_positions);
   const std::int64_t tile = std::min(rows, most_rows_at_once) * panel_outputs;
   const std::int64_t own = few_rows * d + scores + 2 * tile;
-  float* next =
-      scratch_.reserve(rows * (2 * d + qkv + attention + ffn) + own * team_.threads());
+  float* next = scratch_.reserve(rows * (2 * d + qkv + attention + ffn) + own * team_.threads());
   const auto take = [&next](std::int64_t count) {
     float* taken = next;
     next += count;

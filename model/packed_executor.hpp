@@ -1,7 +1,7 @@
 #pragma once
-// Layers and heads in fp32 over packed weights, on a team of threads that goes through all layers of
-// a pass together: four waits a layer, no allocation, no tensor. The same mathematics as run_layers
-// (torch_layer.hpp), its reference.
+// Layers and heads in fp32 over packed weights, on a team of threads that goes through all layers
+// of a pass together: four waits a layer, no allocation, no tensor. The same mathematics as
+// run_layers (torch_layer.hpp), its reference.
 
 #include <cstdint>
 #include <memory>

@@ -63,8 +63,9 @@ void PackedMatrix::set_rows(std::int64_t first, std::span<const float> values) {
     const std::int64_t count = std::min(rows - row, panel_outputs - lane);
     const float* source = values.data() + row * inputs_;
     if (format_ == WeightFormat::fp32) {
-      copy_rows(source, count, inputs_, lane, +[](std::int64_t i) { return i; },
-                reinterpret_cast<float*>(panel(output / panel_outputs)));
+      copy_rows(
+          source, count, inputs_, lane, +[](std::int64_t i) { return i; },
+          reinterpret_cast<float*>(panel(output / panel_outputs)));
     } else {
       for (std::int64_t i = 0; i < count; ++i) quantize_row(output + i, source + i * inputs_);
     }

@@ -46,8 +46,7 @@ RowBuffer norm_rows(const ThreadTeam::Member& member, const PassMemory& memory, 
   return memory.normed;
 }
 
-PackedPass::PackedPass(const PackedShape& shape, const PackedBatch& batch,
-                       const PassMemory& memory)
+PackedPass::PackedPass(const PackedShape& shape, const PackedBatch& batch, const PassMemory& memory)
     : shape_(shape),
       batch_(batch),
       memory_(memory),
@@ -155,8 +154,8 @@ void PackedPass::attend(const Member& member, std::size_t layer, std::int64_t ro
   group.stride = shape_.kv_heads * shape_.head_dim;
   const std::int64_t offset = (first * shape_.kv_heads + heads.begin) * shape_.head_dim;
   const std::int64_t queries = heads.begin * group_ * shape_.head_dim;
-  kernels::attend(group, memory_.qkv.row(row) + queries, table.keys + offset,
-                  table.values + offset, memory_.own[static_cast<std::size_t>(member.index)].scores,
+  kernels::attend(group, memory_.qkv.row(row) + queries, table.keys + offset, table.values + offset,
+                  memory_.own[static_cast<std::size_t>(member.index)].scores,
                   memory_.attention.row(target) + queries);
 }
 

@@ -74,8 +74,8 @@ struct PassMemory {
 
 /// Up to so many rows, every member norms all of them for itself instead of waiting for the others.
 inline constexpr std::int64_t few_rows = 4;
-/// Rows that go through a matrix at a time: many enough that its weights are read seldom, few enough
-/// that their values for a block of inputs stay in the second-level cache.
+/// Rows that go through a matrix at a time: many enough that its weights are read seldom, few
+/// enough that their values for a block of inputs stay in the second-level cache.
 inline constexpr std::int64_t most_rows_at_once = 120;
 
 /// The member's panels of y = x Wᵀ, or of y += x Wᵀ where `add`.

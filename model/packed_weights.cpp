@@ -165,8 +165,7 @@ class PackedReader {
     const std::size_t row = element_bytes(source.dtype) * static_cast<std::size_t>(columns);
     const std::size_t rows = std::max<std::size_t>(1, bytes_at_once / row);
     // Whole panels, but for the last piece.
-    const std::size_t whole =
-        std::max<std::size_t>(1, rows / panel_outputs * panel_outputs) * row;
+    const std::size_t whole = std::max<std::size_t>(1, rows / panel_outputs * panel_outputs) * row;
     for (std::size_t begin = 0; begin < source.bytes.size(); begin += whole) {
       const auto piece = source.bytes.subspan(begin, std::min(whole, source.bytes.size() - begin));
       use(piece);

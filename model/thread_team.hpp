@@ -1,7 +1,7 @@
 #pragma once
 // A few threads that work through one computation in step. A decode step has some fifty phases of
-// ten microseconds, between which all threads must wait for each other: a pool that hands out tasks,
-// or a wait that goes through the kernel, would take longer than the phases.
+// ten microseconds, between which all threads must wait for each other: a pool that hands out
+// tasks, or a wait that goes through the kernel, would take longer than the phases.
 
 #include <atomic>
 #include <cstdint>

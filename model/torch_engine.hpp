@@ -40,8 +40,8 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
 /// time. Fails with `mismatch` for an engine of another part.
 Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only);
 
-/// `automatic` resolved: fp32, which with packed weights is faster than bf16 arithmetic even where a
-/// processor has it, reads as few bytes, and is exact.
+/// `automatic` resolved: fp32, which with packed weights is faster than bf16 arithmetic even where
+/// a processor has it, reads as few bytes, and is exact.
 DType resolve(ComputeDType dtype);
 
 /// Sets the threads of this process's tensor operations and BLAS; 0 leaves the libraries' defaults.

@@ -1,6 +1,6 @@
 #pragma once
-// Where packed weights lie: few large stretches of memory on huge pages, for a decode step reads all
-// weights once, and with small pages it would wait for address translation at every 4 KiB.
+// Where packed weights lie: few large stretches of memory on huge pages, for a decode step reads
+// all weights once, and with small pages it would wait for address translation at every 4 KiB.
 
 #include <cstddef>
 #include <memory>

@@ -100,8 +100,7 @@ double attended(const kernels::AttentionGroup& group, const float* q, std::int64
   for (std::int64_t t = 0; t < group.count; ++t) {
     double dot = 0.0;
     for (std::int64_t k = 0; k < group.head_dim; ++k) {
-      dot += static_cast<double>(q[k]) *
-             static_cast<double>(keys[at(t, k)]);
+      dot += static_cast<double>(q[k]) * static_cast<double>(keys[at(t, k)]);
     }
     const double weight = std::exp(dot / std::sqrt(static_cast<double>(group.head_dim)));
     sum += weight;
@@ -124,7 +123,8 @@ TEST_P(KernelsOf, AttendByTheSoftmaxOfTheQueriesProducts) {
         for (std::int64_t i = 0; i < head_dim; ++i) {
           const std::int64_t at = query * head_dim + i;
           EXPECT_NEAR(out[static_cast<std::size_t>(at)],
-                      attended(group, q.data() + query * head_dim, query / 3, keys, values, i), 2e-5)
+                      attended(group, q.data() + query * head_dim, query / 3, keys, values, i),
+                      2e-5)
               << "query " << query << " of " << head_dim << ", " << count << " positions";
         }
       }

@@ -22,9 +22,9 @@ struct ProductShape {
 // Panels that are full and not, tiles of every size, groups of scales that end early, and more than
 // one block of inputs.
 const std::vector<ProductShape> product_shapes{
-    {1, 1, 1},   {32, 16, 1},  {33, 7, 2},    {64, 32, 3},   {40, 65, 4},   {96, 33, 5},
-    {31, 64, 6}, {70, 513, 7}, {32, 1030, 13}, {48, 130, 24}, {33, 100, 11}, {64, 576, 8},
-    {32, 20, 9}, {32, 20, 10}, {65, 200, 12}};
+    {1, 1, 1},     {32, 16, 1},  {33, 7, 2},   {64, 32, 3},    {40, 65, 4},
+    {96, 33, 5},   {31, 64, 6},  {70, 513, 7}, {32, 1030, 13}, {48, 130, 24},
+    {33, 100, 11}, {64, 576, 8}, {32, 20, 9},  {32, 20, 10},   {65, 200, 12}};
 
 PackedMatrix packed(WeightFormat format, std::int64_t outputs, const std::vector<float>& values) {
   WeightMemory memory;
@@ -47,7 +47,8 @@ std::vector<float> held(const PackedMatrix& matrix) {
   std::vector<float> values(static_cast<std::size_t>(matrix.outputs() * matrix.inputs()));
   const auto inputs = static_cast<std::size_t>(matrix.inputs());
   for (std::size_t row = 0; row * inputs < values.size(); ++row) {
-    matrix.read_row(static_cast<std::int64_t>(row), std::span(values).subspan(row * inputs, inputs));
+    matrix.read_row(static_cast<std::int64_t>(row),
+                    std::span(values).subspan(row * inputs, inputs));
   }
   return values;
 }
@@ -112,7 +113,7 @@ TEST(PackedMatrix, HoldsFp32AndBf16Exactly) {
 TEST(PackedMatrix, HoldsInt8ToHalfAStepOfEachGroup) {
   constexpr std::int64_t inputs = 100;  // a group of 64 and one of 36
   auto values = normal_values(40 * inputs, 1);
-  for (std::size_t i = 0; i < inputs; ++i) values[i] *= 1000.0F;     // one row far above the others
+  for (std::size_t i = 0; i < inputs; ++i) values[i] *= 1000.0F;  // one row far above the others
   std::fill_n(values.begin() + inputs, static_cast<std::ptrdiff_t>(inputs), 0.0F);  // one of zeros
   const auto matrix = packed(WeightFormat::int8, 40, values);
   const auto near = held(matrix);
