@@ -2,6 +2,7 @@
 // side; against what reading the weights would take; and what int8 on the edge does to its tokens.
 // Writes DIRECTORY/cpu_decode.md and .json.
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -9,6 +10,7 @@
 
 #include "bench/cpu_report.hpp"
 #include "bench/default_model.hpp"
+#include "bench/machine.hpp"
 #include "bench/read_bandwidth.hpp"
 #include "model/kernels.hpp"
 
@@ -27,14 +29,6 @@ struct Options {
   bool skip_accuracy = false;
   bool skip_libtorch = false;
 };
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
 
 std::vector<DecodeVariant> variants(bool with_libtorch) {
   using model::ComputeDType;
@@ -75,7 +69,8 @@ int measure_all(const Options& options) {
   }
   CpuReport report;
   report.conditions = options.conditions;
-  report.processor = processor();
+  report.machine = describe_machine();
+  report.commit = describe_commit();
   report.instruction_sets = model::kernels::instruction_sets();
   report.threads = options.threads;
   report.positions = DecodePlan().positions;
@@ -104,7 +99,7 @@ int main(int argc, char** argv) {
   cecollm::bench::Options options;
   CLI::App app("Decode on a CPU, against libtorch's operators and against memory bandwidth");
   app.add_option("--out", options.out, "Directory of the report")->capture_default_str();
-  app.add_option("--conditions", options.conditions, "A sentence on machine, commit and load");
+  app.add_option("--conditions", options.conditions, "A sentence on what else the machine did");
   app.add_option("--checkpoint", options.checkpoints,
                  "A larger checkpoint to measure beside the default model; may be repeated");
   app.add_option("--instruction-set", options.instruction_set,

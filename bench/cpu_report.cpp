@@ -81,7 +81,8 @@ std::string markdown(const CpuReport& report) {
   std::ostringstream text;
   text << "# Decode on a CPU\n\n"
        << report.conditions << "\n\n"
-       << report.processor << ", " << report.threads << " threads; instruction sets";
+       << report.machine << ", commit " << report.commit << ", " << report.threads
+       << " threads; instruction sets";
   for (const auto& name : report.instruction_sets) text << ' ' << name;
   text << " (the first is used). " << report.positions
        << " positions in each context's cache. A plain loop reads "
@@ -140,7 +141,8 @@ Json to_json(const CpuReport& report) {
   Json checkpoints = Json::array();
   for (const auto& timing : report.checkpoints) checkpoints.push_back(to_json(report, timing));
   Json json{{"conditions", report.conditions},
-            {"processor", report.processor},
+            {"machine", report.machine},
+            {"commit", report.commit},
             {"instruction_sets", report.instruction_sets},
             {"threads", report.threads},
             {"positions", report.positions},

@@ -22,7 +22,8 @@ struct CheckpointTiming {
 
 struct CpuReport {
   std::string conditions;
-  std::string processor;
+  std::string machine;
+  std::string commit;
   std::vector<std::string> instruction_sets;
   int threads = 0;
   std::int64_t positions = 0;

@@ -16,6 +16,7 @@
 #include "apps/setting_sources.hpp"
 #include "bench/default_model.hpp"
 #include "bench/loopback_cloud.hpp"
+#include "bench/machine.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -185,7 +186,8 @@ std::string megabytes(double bytes) {
 int report(const Options& options, std::int64_t baseline, const std::vector<Row>& rows) {
   std::ostringstream text;
   text << "# Peak memory\n\n"
-       << options.conditions << "\n\n"
+       << describe_machine() << ", commit " << describe_commit() << ". " << options.conditions
+       << "\n\n"
        << std::filesystem::path(options.checkpoint).lexically_normal().filename().string()
        << ", weights of the edge " << options.weights << ", " << options.prompt_tokens
        << " prompt tokens and " << options.new_tokens
@@ -195,6 +197,8 @@ int report(const Options& options, std::int64_t baseline, const std::vector<Row>
        << "| process | peak, MB | above that, MB | tensors, MB | allowed (1.15 tensors + 60), MB | "
           "|\n|---|---:|---:|---:|---:|---|\n";
   auto json = nlohmann::ordered_json::object();
+  json["machine"] = describe_machine();
+  json["commit"] = describe_commit();
   json["conditions"] = options.conditions;
   json["baseline_bytes"] = baseline;
   bool within = true;
@@ -256,7 +260,7 @@ int main(int argc, char** argv) {
   app.add_option("--prompt-tokens", options.prompt_tokens)->capture_default_str();
   app.add_option("--new-tokens", options.new_tokens)->capture_default_str();
   app.add_option("--out", options.out, "Directory of the report")->capture_default_str();
-  app.add_option("--conditions", options.conditions, "A sentence on machine, commit and load");
+  app.add_option("--conditions", options.conditions, "A sentence on what else the machine did");
   app.add_option("--role", options.role)->group("");
   app.add_option("--cloud", options.cloud)->group("");
   CLI11_PARSE(app, argc, argv);

@@ -22,8 +22,9 @@ std::vector<Ids> tokenized(const std::filesystem::path& directory,
                            std::size_t most_tokens) {
   const auto tokenizer = need(model::Tokenizer::load(directory));
   std::ifstream file(texts);
+  const auto kinds = nlohmann::json::parse(file);
   std::vector<Ids> all;
-  for (const auto& [kind, list] : nlohmann::json::parse(file).items()) {
+  for (const auto& [kind, list] : kinds.items()) {
     for (std::size_t i = 0; i < std::min(texts_of_kind, list.size()); ++i) {
       auto ids = tokenizer.encode(list[i].get<std::string>(), true);
       ids.resize(std::min(ids.size(), most_tokens));
