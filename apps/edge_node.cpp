@@ -75,7 +75,9 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
 
   const auto* codec = model::find_row_codec(model::name_of(settings.link.row_dtype));
   model::set_compute_threads(settings.model.threads);
-  auto engine = model::load_engine(*checkpoint, model::Part::edge, {settings.model.dtype, codec});
+  auto engine = model::load_engine(
+      *checkpoint, model::Part::edge,
+      {settings.model.dtype, codec, model::Kernels::packed, settings.model.weights});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
       new EdgeNode(wrapped(std::move(*engine), wrap), std::move(*tokenizer), std::move(registry),

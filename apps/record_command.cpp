@@ -63,6 +63,9 @@ Outcome<void> run(const RecordOptions& options, const SettingSources& sources,
   if (settings->model.dtype != model::ComputeDType::fp32) {
     return misused("recordings are made in fp32, where replies can be compared: leave --dtype out");
   }
+  if (settings->model.weights != model::WeightChoice::stored) {
+    return misused("recordings are made with the weights as they are stored: leave --weights out");
+  }
   if (options.prompts.file.empty())
     return misused("give the prompts to record with --prompts FILE");
   Termination termination;

@@ -34,8 +34,17 @@ constexpr std::array keys{
                .flag = "--dtype",
                .kind = ValueKind::choice,
                .default_text = "auto",
-               .help = "Type to compute in; auto: bf16 where the processor has it natively",
+               .help = "Type to compute in; auto: fp32, with bf16 weights kept in bf16",
                .choices = "fp32|bf16|auto"},
+    SettingKey{.name = "model.weights",
+               .flag = "--weights",
+               .kind = ValueKind::choice,
+               .default_text = "stored",
+               .applies_to = AppliesTo::edge,
+               .help =
+                   "How weights are held; int8: half the memory of bf16, but other tokens now and "
+                   "then (docs/cpu.md)",
+               .choices = "stored|int8"},
     SettingKey{.name = "model.threads",
                .flag = "--threads",
                .kind = ValueKind::integer,

@@ -158,6 +158,7 @@ class Builder {
       settings.exit_layers.push_back(static_cast<int>(layer));
     }
     settings.dtype = compute_dtype();
+    if (get<std::string>("model.weights") == "int8") settings.weights = model::WeightChoice::int8;
     settings.threads = static_cast<int>(get<std::int64_t>("model.threads"));
     return settings;
   }

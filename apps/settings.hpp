@@ -29,6 +29,7 @@ struct ModelSettings {
   std::filesystem::path directory;
   std::vector<int> exit_layers;  // empty: the checkpoint's own
   model::ComputeDType dtype = model::ComputeDType::automatic;
+  model::WeightChoice weights = model::WeightChoice::stored;
   int threads = 0;  // of tensor operations; 0: libtorch's default
 };
 

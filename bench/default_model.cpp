@@ -1,23 +1,9 @@
 #include "bench/default_model.hpp"
 
-#include <cstdlib>
-#include <iostream>
 #include <span>
 #include <utility>
 
 namespace cecollm::bench {
-namespace {
-
-template <class T>
-T need(model::Result<T> result) {
-  if (!result) {
-    std::cerr << "benchmark: " << result.error().message << '\n';
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-
-}  // namespace
 
 std::unique_ptr<model::Engine> load(model::Part part, int threads, model::ComputeDType dtype) {
   model::set_compute_threads(threads);

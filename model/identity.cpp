@@ -4,8 +4,14 @@
 #include <set>
 
 #include "model/digest.hpp"
+#include "model/mapped_file.hpp"
 
 namespace cecollm::model {
+namespace {
+
+constexpr std::size_t bytes_at_once = std::size_t{4} << 20;
+
+}  // namespace
 
 Result<std::string> digest_of(const Checkpoint& checkpoint, std::vector<TensorSpec> specs) {
   std::ranges::sort(specs, {}, &TensorSpec::name);
@@ -18,7 +24,12 @@ Result<std::string> digest_of(const Checkpoint& checkpoint, std::vector<TensorSp
     hash.add_number(spec.shape.size());
     for (const auto dim : spec.shape) hash.add_number(static_cast<std::uint64_t>(dim));
     hash.add_number(tensor->bytes.size());
-    hash.add(tensor->bytes);
+    for (std::size_t begin = 0; begin < tensor->bytes.size(); begin += bytes_at_once) {
+      const std::size_t size = std::min(bytes_at_once, tensor->bytes.size() - begin);
+      const auto piece = tensor->bytes.subspan(begin, size);
+      hash.add(piece);
+      release_pages(piece);  // or a whole part would be in memory before it is loaded
+    }
   }
   return hash.finish();
 }

@@ -1,12 +1,15 @@
 #include "model/mapped_file.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "model/reserved_memory.hpp"
 
 namespace cecollm::model {
 namespace {
@@ -53,6 +56,15 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
 MappedFile::~MappedFile() {
   if (bytes_.empty()) return;
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void release_pages(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t page = begin - begin % page_bytes();
+  // Only advice: where it is refused, the pages stay until the file is unmapped.
+  static_cast<void>(
+      ::madvise(reinterpret_cast<void*>(page), begin + bytes.size() - page, MADV_DONTNEED));
 }
 
 }  // namespace cecollm::model

@@ -25,4 +25,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+/// Tells the system that mapped `bytes` of a file are not needed in memory for now; reading them
+/// again reads the file again. What else lies on their pages goes with them.
+void release_pages(std::span<const std::byte> bytes);
+
 }  // namespace cecollm::model

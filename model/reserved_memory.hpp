@@ -18,8 +18,11 @@ std::size_t whole_pages(std::size_t bytes);
 /// Zeroed until written. Movable, not copyable; the memory goes back to the system at its end.
 class ReservedMemory {
  public:
+  /// Small pages cost what is in them to 4 KiB; huge ones, which the system gives where it has
+  /// them, are for memory that is filled from end to end and read often.
+  enum class Pages { small, huge };
   /// `exhausted` where the system has not so much address space left.
-  static Result<ReservedMemory> reserve(std::size_t bytes);
+  static Result<ReservedMemory> reserve(std::size_t bytes, Pages pages = Pages::small);
   ReservedMemory() = default;
   ReservedMemory(ReservedMemory&& other) noexcept;
   ReservedMemory& operator=(ReservedMemory&& other) noexcept;

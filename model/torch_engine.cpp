@@ -98,7 +98,7 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
   }
   const auto tensor_options = at::TensorOptions().dtype(scalar_type(resolve(options.dtype)));
   try {
-    auto weights = load_weights(checkpoint, part, tensor_options, options.kernels);
+    auto weights = load_weights(checkpoint, part, tensor_options, options.kernels, options.weights);
     if (!weights) return tl::unexpected(weights.error());
     return std::make_unique<TorchEngine>(
         TorchModel(checkpoint.config(), part, *std::move(weights), options.row_codec));

@@ -7,6 +7,7 @@
 
 #include "model/checkpoint.hpp"
 #include "model/engine.hpp"
+#include "model/panel_layout.hpp"
 
 namespace cecollm::model {
 
@@ -24,6 +25,8 @@ struct EngineOptions {
   /// a part are encoded as fp32, which holds every compute dtype exactly.
   const RowCodec* row_codec = nullptr;
   Kernels kernels = Kernels::packed;
+  /// int8 needs Kernels::packed in fp32 on a CPU, and is `unsupported` elsewhere.
+  WeightChoice weights = WeightChoice::stored;
 };
 
 /// Loads the tensors of `part`, and no others, as owned copies in the compute dtype. `checkpoint`
@@ -37,7 +40,8 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
 /// time. Fails with `mismatch` for an engine of another part.
 Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only);
 
-/// `automatic` resolved for this processor: bf16 where it has native bf16 arithmetic.
+/// `automatic` resolved: fp32, which with packed weights is faster than bf16 arithmetic even where
+/// a processor has it, reads as few bytes, and is exact.
 DType resolve(ComputeDType dtype);
 
 /// Sets the threads of this process's tensor operations and BLAS; 0 leaves the libraries' defaults.

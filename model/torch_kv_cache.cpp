@@ -15,9 +15,8 @@ std::int64_t kv_bytes_at(std::int64_t positions, std::int64_t layers, std::int64
 Result<KvCache> KvCache::reserve(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim,
                                  std::int64_t max_positions, const at::TensorOptions& options) {
   KvCache cache;
-  cache.position_values_ = kv_heads * head_dim;
   cache.position_bytes_ =
-      cache.position_values_ * static_cast<std::int64_t>(options.dtype().itemsize());
+      kv_heads * head_dim * static_cast<std::int64_t>(options.dtype().itemsize());
   const auto table = whole_pages(static_cast<std::size_t>(max_positions * cache.position_bytes_));
   auto memory = ReservedMemory::reserve(2 * static_cast<std::size_t>(layers) * table);
   if (!memory) return tl::unexpected(std::move(memory.error()));
@@ -37,29 +36,16 @@ void KvCache::write(std::int64_t layer, std::int64_t first, const at::Tensor& ke
   const auto& target = layers_[static_cast<std::size_t>(layer)];
   target.keys.narrow(0, first, keys.size(0)).copy_(keys);
   target.values.narrow(0, first, values.size(0)).copy_(values);
-  written_ = std::max(written_, first + keys.size(0));
+  note_written(first + keys.size(0));
 }
 
-void KvCache::write_rows(std::int64_t layer, std::int64_t first, std::int64_t count,
-                         const float* keys, const float* values, std::int64_t stride) {
-  const auto& target = layers_[static_cast<std::size_t>(layer)];
-  float* to_keys = target.keys.data_ptr<float>() + first * position_values_;
-  float* to_values = target.values.data_ptr<float>() + first * position_values_;
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::copy_n(keys + i * stride, position_values_, to_keys + i * position_values_);
-    std::copy_n(values + i * stride, position_values_, to_values + i * position_values_);
-  }
-  written_ = std::max(written_, first + count);
+void KvCache::note_written(std::int64_t end) {
+  written_ = std::max(written_, end);
 }
 
-const float* KvCache::keys_at(std::int64_t layer, std::int64_t position) const {
-  const auto& source = layers_[static_cast<std::size_t>(layer)];
-  return source.keys.data_ptr<float>() + position * position_values_;
-}
-
-const float* KvCache::values_at(std::int64_t layer, std::int64_t position) const {
-  const auto& source = layers_[static_cast<std::size_t>(layer)];
-  return source.values.data_ptr<float>() + position * position_values_;
+KvTable KvCache::table(std::int64_t layer) {
+  const auto& tables = layers_[static_cast<std::size_t>(layer)];
+  return {tables.keys.data_ptr<float>(), tables.values.data_ptr<float>()};
 }
 
 at::Tensor KvCache::keys(std::int64_t layer, std::int64_t begin, std::int64_t end) const {

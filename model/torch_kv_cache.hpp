@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/packed_pass.hpp"
 #include "model/reserved_memory.hpp"
 
 namespace cecollm::model {
@@ -27,18 +28,15 @@ class KvCache {
   void write(std::int64_t layer, std::int64_t first, const at::Tensor& keys,
              const at::Tensor& values);
 
-  /// The same from memory, fp32 only: `count` rows of [kv_heads, head_dim], each `stride` values
-  /// after the one before.
-  void write_rows(std::int64_t layer, std::int64_t first, std::int64_t count, const float* keys,
-                  const float* values, std::int64_t stride);
+  /// The same by who writes into the tables of every layer: positions up to `end` are written.
+  void note_written(std::int64_t end);
 
   /// Views [end - begin, kv_heads, head_dim]; they must not outlive the cache.
   at::Tensor keys(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
   at::Tensor values(std::int64_t layer, std::int64_t begin, std::int64_t end) const;
 
-  /// The values from `position` on, fp32 only.
-  const float* keys_at(std::int64_t layer, std::int64_t position) const;
-  const float* values_at(std::int64_t layer, std::int64_t position) const;
+  /// The keys and values of a layer, [max_positions, kv_heads, head_dim] each, fp32 only.
+  KvTable table(std::int64_t layer);
 
   /// Of memory: what was ever written.
   std::int64_t bytes() const;
@@ -49,7 +47,6 @@ class KvCache {
   };
   ReservedMemory memory_;
   std::vector<Layer> layers_;
-  std::int64_t position_values_ = 0;  // of the keys of one layer
   std::int64_t position_bytes_ = 0;
   std::int64_t written_ = 0;  // positions
 };

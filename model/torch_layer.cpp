@@ -53,9 +53,8 @@ std::vector<RowSpan> last_rows(std::span<const RowSpan> spans) {
 at::Tensor run_layers(const at::Tensor& hidden, const ModelConfig& config,
                       const PartWeights& weights, LayerRange layers, RopeTable& rope,
                       std::span<const RowSpan> spans, OutputRows output) {
-  if (!weights.packed_layers.empty()) {
-    return run_packed_layers(hidden, config, weights.packed_layers, weights.first_layer, layers,
-                             rope, spans, output);
+  if (weights.packed) {
+    return run_packed_layers(hidden, config, *weights.packed, layers, rope, spans, output);
   }
   const std::int64_t heads = config.num_heads;
   const std::int64_t kv_heads = config.num_kv_heads;

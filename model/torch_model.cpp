@@ -50,7 +50,12 @@ TorchModel::TorchModel(ModelConfig config, Part part, PartWeights weights, const
 TorchModel TorchModel::cloud_part() const {
   PartWeights shared = weights_;  // handles: the tensors themselves are not copied
   shared.embedding = at::Tensor();
-  shared.heads = {weights_.heads.back()};
+  if (shared.packed) {
+    shared.packed->embedding = nullptr;
+    shared.packed->heads = {shared.packed->heads.back()};
+  } else {
+    shared.heads = {weights_.heads.back()};
+  }
   return {config_, Part::cloud, std::move(shared), codec_};
 }
 
@@ -63,7 +68,12 @@ OutputRows TorchModel::outputs_of(std::size_t stage) const {
   return feeds_others ? OutputRows::all : OutputRows::last_of_session;
 }
 
+bool TorchModel::begins_with_ids() const {
+  return weights_.packed ? weights_.packed->embedding != nullptr : weights_.embedding.defined();
+}
+
 at::Tensor TorchModel::embed(std::span<const TokenId> ids) const {
+  if (weights_.packed) return packed_rows(ids, weights_.packed->embedding->matrix);
   return weights_.embedding.index_select(0, tensor_of_ids(ids, weights_.options))
       .to(weights_.options.dtype());
 }
@@ -92,10 +102,8 @@ at::Tensor TorchModel::run_stage(std::size_t stage, std::span<const StageInput> 
 }
 
 at::Tensor TorchModel::logits(std::size_t stage, const at::Tensor& rows) const {
+  if (weights_.packed) return packed_logits(rows, *weights_.packed, stage);
   const auto& head = weights_.heads[stage];
-  if (head.packed_lm_head) {
-    return packed_logits(rows, *head.packed_norm, *head.packed_lm_head, config_.rms_norm_eps);
-  }
   return project(rms_norm(rows, head.norm, config_.rms_norm_eps), head.lm_head, at::Tensor())
       .to(at::kFloat);
 }

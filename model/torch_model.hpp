@@ -42,7 +42,7 @@ class TorchModel {
   const std::vector<Stage>& stages() const { return stages_; }
   const at::TensorOptions& options() const { return weights_.options; }
   const RowCodec& codec() const { return *codec_; }
-  bool begins_with_ids() const { return weights_.embedding.defined(); }
+  bool begins_with_ids() const;
   /// Whether the output of `stage` are the rows at E1.
   bool ends_at_first_exit(std::size_t stage) const;
   /// What a pass needs of the output of `stage`.

@@ -22,7 +22,7 @@ Result<ForwardTrace> trace_forward(const Checkpoint& checkpoint, std::span<const
   const c10::InferenceMode guard;
   const auto& config = checkpoint.config();
   const auto options = at::TensorOptions().dtype(scalar_type(resolve(dtype)));
-  auto weights = load_weights(checkpoint, Part::whole, options, kernels);
+  auto weights = load_weights(checkpoint, Part::whole, options, kernels, WeightChoice::stored);
   if (!weights) return tl::unexpected(weights.error());
   RopeTable rope(config, options);
 

@@ -1,4 +1,4 @@
-// The machine under the engine: threads, native dtypes, the BLAS that was loaded.
+// The machine under the engine: threads, dtypes, the BLAS that was loaded.
 
 #include <filesystem>
 #include <string>
@@ -6,36 +6,11 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include "model/torch_engine.hpp"
 
 namespace cecollm::model {
 namespace {
-
-#if defined(__x86_64__)
-/// Intel's Software Developer's Manual, CPUID leaf 7: subleaf 1 EAX bit 5 is AVX512_BF16, subleaf 0
-/// EDX bit 22 is AMX-BF16. The compiler's own test for AVX-512 includes the operating system's
-/// consent.
-bool has_native_bf16() {
-  if (__builtin_cpu_supports("avx512f") == 0) return false;
-  unsigned eax = 0;
-  unsigned ebx = 0;
-  unsigned ecx = 0;
-  unsigned edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-  const bool amx = (edx >> 22U & 1U) != 0;
-  const bool has_subleaf = eax >= 1;
-  if (!has_subleaf || __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) == 0) return amx;
-  return amx || (eax >> 5U & 1U) != 0;
-}
-#else
-bool has_native_bf16() {
-  return false;
-}
-#endif
 
 /// A symbol of whatever library the process has loaded, or null.
 void* loaded_symbol(const char* name) {
@@ -45,15 +20,7 @@ void* loaded_symbol(const char* name) {
 }  // namespace
 
 DType resolve(ComputeDType dtype) {
-  switch (dtype) {
-    case ComputeDType::fp32:
-      return DType::f32;
-    case ComputeDType::bf16:
-      return DType::bf16;
-    case ComputeDType::automatic:
-      break;
-  }
-  return has_native_bf16() ? DType::bf16 : DType::f32;
+  return dtype == ComputeDType::bf16 ? DType::bf16 : DType::f32;
 }
 
 void set_compute_threads(int threads) {

@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "model/mapped_file.hpp"
+
 namespace cecollm::model {
 namespace {
 
@@ -69,6 +71,8 @@ void copy_from_bytes(at::Tensor destination, std::span<const std::byte> bytes, D
     std::memcpy(staging.data_ptr(), bytes.data() + begin * element,
                 static_cast<std::size_t>(size * element));
     flat.narrow(0, begin, size).copy_(staging.narrow(0, 0, size));
+    release_pages(bytes.subspan(static_cast<std::size_t>(begin * element),
+                                static_cast<std::size_t>(size * element)));
   }
 }
 

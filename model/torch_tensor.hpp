@@ -32,7 +32,8 @@ at::Tensor to_host_floats(const at::Tensor& tensor);
 std::span<const float> host_values(const at::Tensor& host_floats);
 
 /// Fills `destination` (contiguous, any dtype and device) with the little-endian `bytes` of a
-/// `stored` tensor of as many elements. The bytes need no alignment.
+/// `stored` tensor of as many elements, and lets go of the file's pages. The bytes need no
+/// alignment.
 void copy_from_bytes(at::Tensor destination, std::span<const std::byte> bytes, DType stored);
 
 /// An exception that libtorch threw while doing `what`, as an error value.

@@ -1,12 +1,12 @@
 #include "model/torch_weights.hpp"
 
-#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "model/torch_tensor.hpp"
 
@@ -40,42 +40,6 @@ class WeightReader {
       reader.sources_.emplace(spec.name, Source{*view, *stored});
     }
     return reader;
-  }
-
-  /// In the dtype of the file.
-  at::Tensor read_stored(const std::string& name) const {
-    const auto& source = sources_.at(name);
-    const auto result = at::empty(source.view.shape, options_.dtype(scalar_type(source.stored)));
-    copy_from_bytes(result, source.view.bytes, source.stored);
-    return result;
-  }
-
-  std::vector<float> read_floats(const std::string& name) const {
-    const auto values = read(name);
-    return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
-  }
-
-  /// Several tensors stacked along their first dimension, and packed in the dtype of the file where
-  /// that is bf16.
-  PackedMatrix read_packed(const std::vector<std::string>& names) const {
-    std::int64_t outputs = 0;
-    bool bf16 = true;
-    for (const auto& name : names) {
-      outputs += sources_.at(name).view.shape.front();
-      bf16 = bf16 && sources_.at(name).stored == DType::bf16;
-    }
-    if (!bf16) {
-      const auto values = read_stacked(names);
-      return PackedMatrix::of_floats(host_values(values), outputs);
-    }
-    std::vector<std::uint16_t> bits;
-    for (const auto& name : names) {
-      const auto bytes = sources_.at(name).view.bytes;
-      const std::size_t begin = bits.size();
-      bits.resize(begin + bytes.size() / sizeof(std::uint16_t));
-      std::memcpy(bits.data() + begin, bytes.data(), bytes.size());
-    }
-    return PackedMatrix::of_bf16(bits, outputs);
   }
 
   at::Tensor read(const std::string& name) const {
@@ -144,47 +108,13 @@ LayerWeights read_layer(const WeightReader& reader, const ModelConfig& config, i
   return layer;
 }
 
-PackedLayer read_packed_layer(const WeightReader& reader, const ModelConfig& config, int index) {
-  const std::string prefix = "model.layers." + std::to_string(index) + ".";
-  const std::string attention = prefix + "self_attn.";
-  const std::string mlp = prefix + "mlp.";
-  const auto linear = [&](const std::vector<std::string>& modules, bool biased) {
-    PackedLinear result;
-    std::vector<std::string> names;
-    for (const auto& module : modules) {
-      names.push_back(module + ".weight");
-      if (!biased) continue;
-      const auto bias = reader.read_floats(module + ".bias");
-      result.bias.insert(result.bias.end(), bias.begin(), bias.end());
-    }
-    result.matrix = reader.read_packed(names);
-    return result;
-  };
-
-  PackedLayer layer;
-  layer.input_norm = reader.read_floats(prefix + "input_layernorm.weight");
-  layer.qkv =
-      linear({attention + "q_proj", attention + "k_proj", attention + "v_proj"}, config.qkv_bias);
-  if (config.qk_norm) {
-    layer.q_norm = reader.read_floats(attention + "q_norm.weight");
-    layer.k_norm = reader.read_floats(attention + "k_norm.weight");
-  }
-  layer.output = linear({attention + "o_proj"}, config.output_bias);
-  layer.post_attention_norm = reader.read_floats(prefix + "post_attention_layernorm.weight");
-  layer.gate_up = linear({mlp + "gate_proj", mlp + "up_proj"}, config.mlp_bias);
-  layer.down = linear({mlp + "down_proj"}, config.mlp_bias);
-  return layer;
-}
-
 /// Tensors that several heads (and the embedding) share are read once.
 class HeadReader {
  public:
-  HeadReader(const WeightReader& reader, const ModelConfig& config, bool packed)
-      : reader_(reader), config_(config), packed_(packed) {}
+  HeadReader(const WeightReader& reader, const ModelConfig& config)
+      : reader_(reader), config_(config) {}
 
-  at::Tensor embedding() {
-    return packed_ ? reader_.read_stored(embedding_name) : shared(embedding_name);
-  }
+  at::Tensor embedding() { return shared(embedding_name); }
 
   HeadWeights read(const StageHead& head) {
     if (head.kind == StageHead::Kind::none) return {};
@@ -205,20 +135,7 @@ class HeadReader {
     return config_.tied_embeddings ? embedding_name : "lm_head.weight";
   }
   HeadWeights head_of(const std::string& norm, const std::string& lm_head) {
-    HeadWeights head;
-    if (!packed_) {
-      head.norm = shared(norm);
-      head.lm_head = shared(lm_head);
-      return head;
-    }
-    head.packed_norm = std::make_shared<const std::vector<float>>(reader_.read_floats(norm));
-    auto& linear = packed_heads_[lm_head];
-    if (!linear) {
-      linear =
-          std::make_shared<const PackedLinear>(PackedLinear{reader_.read_packed({lm_head}), {}});
-    }
-    head.packed_lm_head = linear;
-    return head;
+    return {shared(norm), shared(lm_head)};
   }
   at::Tensor shared(const std::string& name) {
     auto& tensor = tensors_[name];
@@ -228,33 +145,38 @@ class HeadReader {
 
   const WeightReader& reader_;
   const ModelConfig& config_;
-  bool packed_;
   std::map<std::string, at::Tensor> tensors_;
-  std::map<std::string, std::shared_ptr<const PackedLinear>> packed_heads_;
 };
 
 }  // namespace
 
 Result<PartWeights> load_weights(const Checkpoint& checkpoint, Part part,
-                                 const at::TensorOptions& options, Kernels kernels) {
+                                 const at::TensorOptions& options, Kernels kernels,
+                                 WeightChoice choice) {
   const bool packed = kernels == Kernels::packed && options.device().is_cpu() &&
                       at::typeMetaToScalarType(options.dtype()) == at::kFloat;
   const auto& config = checkpoint.config();
   const auto stages = stages_of(config, part);
-  const auto reader = WeightReader::open(checkpoint, part, options);
-  if (!reader) return tl::unexpected(reader.error());
-  HeadReader heads(*reader, config, packed);
+  if (choice == WeightChoice::int8 && !packed) {
+    return fail(ErrorCode::unsupported,
+                "weights in int8 are computed with in fp32 on a CPU: use dtype fp32 or auto, or "
+                "the weights as they are stored");
+  }
   PartWeights weights;
   weights.options = options;
   weights.first_layer = stages.front().layers.begin;
+  if (packed) {
+    auto loaded = load_packed_weights(checkpoint, part, choice, at::get_num_threads());
+    if (!loaded) return tl::unexpected(std::move(loaded.error()));
+    weights.packed = *std::move(loaded);
+    return weights;
+  }
+  const auto reader = WeightReader::open(checkpoint, part, options);
+  if (!reader) return tl::unexpected(reader.error());
+  HeadReader heads(*reader, config);
   if (part != Part::cloud) weights.embedding = heads.embedding();
   for (int i = stages.front().layers.begin; i < stages.back().layers.end; ++i) {
-    if (packed) {
-      weights.packed_layers.push_back(
-          std::make_shared<const PackedLayer>(read_packed_layer(*reader, config, i)));
-    } else {
-      weights.layers.push_back(read_layer(*reader, config, i));
-    }
+    weights.layers.push_back(read_layer(*reader, config, i));
   }
   for (const auto& stage : stages) weights.heads.push_back(heads.read(stage.head));
   return weights;

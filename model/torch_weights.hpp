@@ -1,13 +1,13 @@
 #pragma once
 // The weights of one part of a model in the compute dtype. Internal to model/torch_*.
 
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "model/checkpoint.hpp"
-#include "model/packed_layer.hpp"
+#include "model/packed_weights.hpp"
 #include "model/torch_engine.hpp"
 
 namespace cecollm::model {
@@ -26,21 +26,19 @@ struct LayerWeights {
 
 /// Undefined for a stage without a head.
 struct HeadWeights {
-  at::Tensor norm;                                        // [d]
-  at::Tensor lm_head;                                     // [vocab, d]; heads may share one tensor
-  std::shared_ptr<const std::vector<float>> packed_norm;  // instead of norm
-  std::shared_ptr<const PackedLinear> packed_lm_head;     // instead of lm_head
+  at::Tensor norm;     // [d]
+  at::Tensor lm_head;  // [vocab, d]; heads may share one tensor
 };
 
-/// In fp32 on a CPU layers and heads are packed, unless EngineOptions ask for libtorch's kernels.
 struct PartWeights {
   at::TensorOptions options;  // dtype and device of every activation
-  at::Tensor embedding;       // [vocab, d], undefined for a part that begins with rows; beside
-                              // packed layers in the stored dtype
+  at::Tensor embedding;       // [vocab, d], undefined for a part that begins with rows
   int first_layer = 0;        // zero-based index of layers.front()
   std::vector<LayerWeights> layers;
-  std::vector<std::shared_ptr<const PackedLayer>> packed_layers;  // instead of layers
-  std::vector<HeadWeights> heads;                                 // one a stage
+  std::vector<HeadWeights> heads;  // one a stage
+  /// In fp32 on a CPU, instead of embedding, layers and heads, unless EngineOptions ask for
+  /// libtorch's kernels.
+  std::optional<PackedWeights> packed;
   const LayerWeights& layer(int index) const {
     return layers[static_cast<std::size_t>(index - first_layer)];
   }
@@ -50,6 +48,7 @@ struct PartWeights {
 /// refers to the mapped files afterwards, so a file that is replaced or truncated under a running
 /// process cannot hurt it.
 Result<PartWeights> load_weights(const Checkpoint& checkpoint, Part part,
-                                 const at::TensorOptions& options, Kernels kernels);
+                                 const at::TensorOptions& options, Kernels kernels,
+                                 WeightChoice choice);
 
 }  // namespace cecollm::model

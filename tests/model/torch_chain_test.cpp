@@ -87,10 +87,19 @@ class Audits {
   std::int64_t asked_ = 0;
 };
 
-class ChainedParts : public testing::TestWithParam<const char*> {};
+using ChainedWith = std::tuple<const char*, Kernels>;
+class ChainedParts : public testing::TestWithParam<ChainedWith> {};
+
+std::string name_of_chain(const testing::TestParamInfo<ChainedWith>& chain) {
+  return std::string(std::get<0>(chain.param)) +
+         (std::get<1>(chain.param) == Kernels::packed ? "_packed" : "_libtorch");
+}
 
 TEST_P(ChainedParts, EqualTheWholeModelForRandomCutsPromptsAndThresholds) {
-  const RowCodec* codec = find_row_codec(GetParam());  // null: none
+  const auto [codec_name, kernels] = GetParam();
+  const RowCodec* codec = find_row_codec(codec_name);  // null: none
+  // The whole model by the other kernels, so that each holds the other one to its word.
+  const auto others = kernels == Kernels::packed ? Kernels::libtorch : Kernels::packed;
   std::mt19937 random(11);
   std::uniform_int_distribution<int> coin(0, 1);
   std::uniform_real_distribution<float> threshold(0.3F, 0.95F);
@@ -106,8 +115,9 @@ TEST_P(ChainedParts, EqualTheWholeModelForRandomCutsPromptsAndThresholds) {
     auto config = tests::with_exits(tests::random_llama(), layers, head);
     config["tie_word_embeddings"] = model_seed % 4 == 0;
     const tests::RandomModel model(config, model_seed);
-    const Chain chain{model.load(Part::edge, codec), model.load(Part::cloud, codec)};
-    const auto whole = model.load(Part::whole, codec);
+    const Chain chain{model.load(Part::edge, codec, kernels),
+                      model.load(Part::cloud, codec, kernels)};
+    const auto whole = model.load(Part::whole, codec, others);
     std::vector<float> thresholds(layers.size());
     for (auto& value : thresholds) value = threshold(random);
     for (int i = 0; i < 4; ++i) {
@@ -122,7 +132,10 @@ TEST_P(ChainedParts, EqualTheWholeModelForRandomCutsPromptsAndThresholds) {
   audits.expect_sound();
 }
 
-INSTANTIATE_TEST_SUITE_P(Codecs, ChainedParts, testing::Values("none", "fp32", "fp16", "bf16"));
+INSTANTIATE_TEST_SUITE_P(Codecs, ChainedParts,
+                         testing::Combine(testing::Values("none", "fp32", "fp16", "bf16"),
+                                          testing::Values(Kernels::packed, Kernels::libtorch)),
+                         name_of_chain);
 
 std::vector<TokenId> plain_tokens(Engine& whole, const std::vector<TokenId>& prompt) {
   ReferenceRequest request;

@@ -1,7 +1,6 @@
 // The machine under the engine: dtypes, threads, BLAS.
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 
@@ -53,15 +52,10 @@ TEST(ComputeThreads, ReachTheBlas) {
   EXPECT_EQ(get(), before);
 }
 
-TEST(ComputeDTypes, AutomaticIsBf16OnlyWhereTheProcessorHasIt) {
+TEST(ComputeDTypes, AutomaticIsFp32) {
   EXPECT_EQ(resolve(ComputeDType::fp32), DType::f32);
   EXPECT_EQ(resolve(ComputeDType::bf16), DType::bf16);
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  const std::string text{std::istreambuf_iterator<char>(cpuinfo), {}};
-  if (text.empty()) GTEST_SKIP() << "the system does not list the processor's features";
-  const bool native =
-      text.find("avx512_bf16") != std::string::npos || text.find("amx_bf16") != std::string::npos;
-  EXPECT_EQ(resolve(ComputeDType::automatic), native ? DType::bf16 : DType::f32);
+  EXPECT_EQ(resolve(ComputeDType::automatic), DType::f32);
 }
 
 TEST(ComputeDTypes, Bf16MostlyAgreesWithFp32) {
@@ -102,6 +96,39 @@ TEST(ComputeDTypes, Bf16MostlyAgreesWithFp32) {
   EXPECT_GE(equal, 0.95 * all);
   EXPECT_LE(confidence_difference, 0.03 * all);
   EXPECT_GT(confidence_difference, 0.0) << "nothing was rounded";
+}
+
+TEST(Int8Weights, MostlyAgreeWithTheStoredOnes) {
+  const auto checkpoint = Checkpoint::open(CECOLLM_DEFAULT_MODEL);
+  ASSERT_TRUE(succeeded(checkpoint));
+  const EngineOptions stored{ComputeDType::fp32, nullptr};
+  const EngineOptions int8{ComputeDType::automatic, nullptr, Kernels::packed, WeightChoice::int8};
+  const auto exact = load_engine(*checkpoint, Part::whole, stored);
+  const auto rounded = load_engine(*checkpoint, Part::whole, int8);
+  ASSERT_TRUE(succeeded(exact));
+  ASSERT_TRUE(succeeded(rounded));
+  const std::vector<TokenId> text{0,   1167, 1001, 259, 541, 300, 12,  700, 259, 88,
+                                  900, 259,  1500, 431, 22,  16,  259, 77,  5,   1001};
+  const auto a = (*exact)->score(text, text);
+  const auto b = (*rounded)->score(text, text);
+  ASSERT_TRUE(succeeded(a));
+  ASSERT_TRUE(succeeded(b));
+  double difference = 0.0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    for (std::size_t head = 0; head < 3; ++head) {
+      difference += static_cast<double>(
+          std::abs((*a)[i][head].target_logprob - (*b)[i][head].target_logprob));
+    }
+  }
+  EXPECT_LE(difference, 0.1 * static_cast<double>(3 * text.size()));
+  EXPECT_GT(difference, 0.0) << "nothing was rounded";
+}
+
+TEST(Int8Weights, NeedFp32OnTheProcessor) {
+  const tests::RandomModel model(tests::with_exits(tests::random_llama(), {2, 4}));
+  const EngineOptions bf16{ComputeDType::bf16, nullptr, Kernels::packed, WeightChoice::int8};
+  EXPECT_TRUE(tests::fails_with(load_engine(model.checkpoint(), Part::edge, bf16),
+                                ErrorCode::unsupported, {"int8", "fp32"}));
 }
 
 TEST(ComputeDTypes, Bf16SessionsGenerateInBatchesAndParts) {
