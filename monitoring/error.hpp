@@ -9,7 +9,9 @@
 namespace cecollm::monitoring {
 
 enum class ErrorCode {
-  unknown_level,  // no log level of that name
+  unknown_level,   // no log level of that name
+  unknown_format,  // no log format of that name
+  not_written,     // a file could not be written
 };
 
 struct Error {

@@ -1,6 +1,6 @@
 #include "monitoring/log.hpp"
 
-#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
@@ -28,54 +28,10 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::off;
 }
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-}
-
-bool needs_quotes(std::string_view text) {
-  if (text.empty()) return true;
-  for (const char c : text) {
-    if (c == ' ' || c == '"' || c == '=' || c == '\\' || is_control(c)) return true;
-  }
-  return false;
-}
-
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (is_control(c)) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
-void append_value(std::string& out, std::string_view text) {
-  if (needs_quotes(text)) {
-    append_quoted(out, text);
-  } else {
-    out += text;
-  }
+/// The sinks put the time in; what follows it comes as the message.
+const char* pattern_of(LogFormat format) {
+  return format == LogFormat::json ? "{\"ts\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\"%v}"
+                                   : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l%v";
 }
 
 }  // namespace
@@ -108,11 +64,28 @@ Result<LogLevel> log_level_from_name(std::string_view name) {
       fmt::format("unknown log level '{}'; use trace, debug, info, warning, error or off", name));
 }
 
-Logger::Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink)
-    : sink_(std::make_shared<spdlog::logger>("cecollm", std::move(sink))), node_(" node=") {
-  append_value(node_, node);
-  sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l%v", spdlog::pattern_time_type::utc));
+std::string_view name_of(LogFormat format) {
+  return format == LogFormat::json ? "json" : "logfmt";
+}
+
+Result<LogFormat> log_format_from_name(std::string_view name) {
+  for (const LogFormat format : {LogFormat::logfmt, LogFormat::json}) {
+    if (name == name_of(format)) return format;
+  }
+  return fail(ErrorCode::unknown_format,
+              fmt::format("unknown log format '{}'; use logfmt or json", name));
+}
+
+std::string hexadecimal(std::uint64_t number) {
+  return fmt::format("{:016x}", number);
+}
+
+Logger::Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink,
+               LogFormat format)
+    : sink_(std::make_shared<spdlog::logger>("cecollm", std::move(sink))), format_(format) {
+  append_fields(node_, {{"node", node}});
+  sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern_of(format),
+                                                                   spdlog::pattern_time_type::utc));
   sink_->set_level(to_spdlog(level));
   sink_->flush_on(spdlog::level::warn);
 }
@@ -135,35 +108,30 @@ void Logger::log(LogLevel level, std::string_view message,
                  std::initializer_list<Field> fields) const {
   if (!enabled(level)) return;
   std::string line = node_;
-  line += " msg=";
-  append_quoted(line, message);
+  if (format_ == LogFormat::json) {
+    append_fields(line, {{"msg", message}});
+  } else {
+    line += " msg=";
+    append_quoted(line, message);  // always, so that phrases look alike
+  }
   line += bound_;
   append_fields(line, fields);
   sink_->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
-void Logger::append_fields(std::string& out, std::initializer_list<Field> fields) {
+void Logger::append_fields(std::string& out, std::initializer_list<Field> fields) const {
   for (const Field& field : fields) {
-    out += ' ';
-    out += field.key_;
-    out += '=';
-    std::visit(
-        [&out](const auto& value) {
-          using T = std::decay_t<decltype(value)>;
-          if constexpr (std::is_same_v<T, std::string_view>) {
-            append_value(out, value);
-          } else if constexpr (std::is_same_v<T, double>) {
-            fmt::format_to(std::back_inserter(out), "{:.6g}", value);
-          } else {
-            fmt::format_to(std::back_inserter(out), "{}", value);
-          }
-        },
-        field.value_);
+    if (format_ == LogFormat::json) {
+      out += ',';
+      field.append_json(out);
+    } else {
+      field.append_logfmt(out);
+    }
   }
 }
 
-Logger stderr_logger(std::string_view node, LogLevel level) {
-  return {node, level, std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+Logger stderr_logger(std::string_view node, LogLevel level, LogFormat format) {
+  return {node, level, std::make_shared<spdlog::sinks::stderr_sink_mt>(), format};
 }
 
 }  // namespace cecollm::monitoring

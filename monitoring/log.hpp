@@ -1,19 +1,18 @@
 #pragma once
-// Structured logs: one logfmt line an event,
+// Structured logs: one line an event, in logfmt or as a JSON object with the same fields,
 //   ts=2026-01-31T12:00:00.123Z level=info node=edge-1 msg="mode changed" generation=17 rtt_ms=48.2
 // Times are UTC. A message is a constant phrase; what varies goes into fields, so that lines can be
-// counted and joined: `generation` and `context` tie edge and cloud together. Never log secrets,
-// prompts or hidden states.
+// counted and joined: `instance`, the number that an edge's process gives itself, and `generation`
+// tie edge and cloud together. Never log secrets, prompts or hidden states.
 
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
 
 #include "monitoring/error.hpp"
+#include "monitoring/field.hpp"
 
 namespace spdlog {
 class logger;
@@ -30,41 +29,22 @@ std::string_view name_of(LogLevel level);
 /// "trace", "debug", "info", "warning", "error", "off".
 Result<LogLevel> log_level_from_name(std::string_view name);
 
-/// One `key=value`. Keys are constants of the form [a-z0-9_.]+; values are escaped. Refers to text
-/// without owning it: lives as long as the statement that logs.
-class Field {
- public:
-  template <class T>
-  Field(std::string_view key, const T& value) : key_(key), value_(convert(value)) {}
-  std::string_view key() const { return key_; }
+/// How a line is spelt.
+enum class LogFormat { logfmt, json };
+std::string_view name_of(LogFormat format);
+/// "logfmt", "json".
+Result<LogFormat> log_format_from_name(std::string_view name);
 
- private:
-  friend class Logger;
-  using Value = std::variant<bool, std::int64_t, std::uint64_t, double, std::string_view>;
-  template <class T>
-  static Value convert(const T& value) {
-    if constexpr (std::is_same_v<T, bool>) {
-      return value;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      return static_cast<double>(value);
-    } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
-      return static_cast<std::int64_t>(value);
-    } else if constexpr (std::is_integral_v<T>) {
-      return static_cast<std::uint64_t>(value);
-    } else {
-      return std::string_view(value);
-    }
-  }
-  std::string_view key_;
-  Value value_;
-};
+/// 16 hexadecimal digits: how random 64-bit numbers stand in logs.
+std::string hexadecimal(std::uint64_t number);
 
 /// A cheap value; copies share their sink and level. Thread-safe. A default-made one says nothing.
 class Logger {
  public:
   Logger() = default;
   /// `node` names this process in every line.
-  Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink);
+  Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink,
+         LogFormat format = LogFormat::logfmt);
 
   /// The same logger with `fields` in every line, for a generation or a connection.
   Logger with(std::initializer_list<Field> fields) const;
@@ -89,14 +69,15 @@ class Logger {
   }
 
  private:
-  static void append_fields(std::string& out, std::initializer_list<Field> fields);
+  void append_fields(std::string& out, std::initializer_list<Field> fields) const;
 
   std::shared_ptr<spdlog::logger> sink_;
-  std::string node_;   // " node=…", escaped
-  std::string bound_;  // " key=value …" of with()
+  LogFormat format_ = LogFormat::logfmt;
+  std::string node_;   // in the format's spelling, like the next
+  std::string bound_;  // fields of with()
 };
 
 /// Logs to standard error.
-Logger stderr_logger(std::string_view node, LogLevel level);
+Logger stderr_logger(std::string_view node, LogLevel level, LogFormat format = LogFormat::logfmt);
 
 }  // namespace cecollm::monitoring

@@ -1,6 +1,6 @@
 #include "monitoring/metrics.hpp"
 
-#include <array>
+#include "monitoring/metric_building.hpp"
 
 namespace cecollm::monitoring {
 namespace {
@@ -10,58 +10,6 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Labels;
 using prometheus::Registry;
-
-const Histogram::BucketBoundaries latency_buckets{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
-                                                  0.5,   1.0,   2.0,   5.0,  10.0, 20.0, 60.0};
-const Histogram::BucketBoundaries confidence_buckets{0.1, 0.2, 0.3, 0.4,  0.5,  0.6,
-                                                     0.7, 0.8, 0.9, 0.95, 0.99, 1.0};
-const Histogram::BucketBoundaries batch_buckets{1, 2, 4, 8, 16, 32, 64, 128, 256};
-
-Counter& counter(Registry& registry, const char* name, const char* help,
-                 const Labels& labels = {}) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(labels);
-}
-
-Gauge& gauge(Registry& registry, const char* name, const char* help, const Labels& labels = {}) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(labels);
-}
-
-Histogram& histogram(Registry& registry, const char* name, const char* help,
-                     const Histogram::BucketBoundaries& buckets, const Labels& labels = {}) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(labels, buckets);
-}
-
-/// One counter for each value of `label`.
-template <class Values>
-Labelled<Counter> counters(Registry& registry, const char* name, const char* help,
-                           const char* label, const Values& values) {
-  std::vector<Counter*> series;
-  series.reserve(values.size());
-  for (const auto& value : values) {
-    series.push_back(&counter(registry, name, help, {{label, std::string(value)}}));
-  }
-  return Labelled<Counter>(std::move(series));
-}
-
-Labelled<Gauge> gauges(Registry& registry, const char* name, const char* help, const char* label,
-                       const std::vector<std::string>& values) {
-  std::vector<Gauge*> series;
-  series.reserve(values.size());
-  for (const std::string& value : values) {
-    series.push_back(&gauge(registry, name, help, {{label, value}}));
-  }
-  return Labelled<Gauge>(std::move(series));
-}
-
-/// The names of an enum whose values run from 0 to `last`.
-template <class Enum>
-std::vector<std::string> names_up_to(Enum last) {
-  std::vector<std::string> names;
-  for (int value = 0; value <= static_cast<int>(last); ++value) {
-    names.emplace_back(name_of(static_cast<Enum>(value)));
-  }
-  return names;
-}
 
 Labels exit_labels(std::size_t exit, int layer) {
   return {{"source", "exit" + std::to_string(exit + 1)}, {"layer", std::to_string(layer)}};
@@ -93,19 +41,6 @@ Labelled<Histogram> confidence_histograms(Registry& registry, const std::vector<
   return Labelled<Histogram>(std::move(series));
 }
 
-void publish_info(Registry& registry, const char* role, const NodeInfo& node) {
-  gauge(registry, "cecollm_build_info", "The running build; always 1.",
-        {{"role", role}, {"version", node.version}})
-      .Set(1.0);
-  gauge(registry, "cecollm_model_info", "The loaded model; always 1.",
-        {{"role", role},
-         {"model", node.model},
-         {"digest", node.digest},
-         {"exit_layers", node.exit_layers},
-         {"dtype", node.dtype}})
-      .Set(1.0);
-}
-
 }  // namespace
 
 std::string_view name_of(GenerationOutcome outcome) {
@@ -118,6 +53,8 @@ std::string_view name_of(GenerationOutcome outcome) {
       return "cancelled";
     case GenerationOutcome::failed:
       return "failed";
+    case GenerationOutcome::refused:
+      return "refused";
   }
   return "unknown";
 }
@@ -154,8 +91,8 @@ std::string_view name_of(CloudAskOutcome outcome) {
 
 EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
     : generations(counters(registry, "cecollm_generations_total",
-                           "Finished generations, by how they ended.", "outcome",
-                           names_up_to(GenerationOutcome::failed))),
+                           "Requests for a generation, by how they ended.", "outcome",
+                           names_up_to(GenerationOutcome::refused))),
       generations_active(
           gauge(registry, "cecollm_active_generations", "Generations running on this edge.")),
       prompt_tokens(counter(registry, "cecollm_prompt_tokens_total",
@@ -164,8 +101,14 @@ EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
       cloud_tokens(counter(registry, tokens_name, tokens_help, {{"source", "cloud"}})),
       fallback_tokens(counter(registry, tokens_name, tokens_help, {{"source", "fallback"}})),
       exit_confidence(confidence_histograms(registry, labels.exit_layers)),
+      generation_prompt_tokens(histogram(registry, "cecollm_generation_prompt_tokens",
+                                         "Prompt tokens of each finished generation.",
+                                         token_buckets)),
+      generation_output_tokens(histogram(registry, "cecollm_generation_output_tokens",
+                                         "Tokens emitted by each finished generation.",
+                                         token_buckets)),
       generation_queue(histogram(registry, "cecollm_generation_queue_seconds",
-                                 "From a request's arrival to the start of its computation.",
+                                 "From a request's arrival to its first step on this edge.",
                                  latency_buckets)),
       time_to_first_token(histogram(registry, "cecollm_time_to_first_token_seconds",
                                     "From a request's arrival to its first token.",
@@ -196,8 +139,9 @@ EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
                                 "Pings that no pong answered in time.")),
       reconnects(counter(registry, "cecollm_reconnects_total",
                          "Connections to a cloud made after the first.")),
-      uplink_queue(
-          gauge(registry, "cecollm_uplink_queue_bytes", "Bytes waiting to be sent to the cloud.")),
+      uplink_queue(gauge(registry, "cecollm_uplink_queue_bytes",
+                         "Bytes of rows that wait to be sent, or whose arrival the cloud has not "
+                         "confirmed yet.")),
       rows_sent(counter(registry, "cecollm_rows_sent_total",
                         "Rows sent to the cloud for the first time.")),
       rows_acknowledged(counter(registry, "cecollm_rows_acknowledged_total",
@@ -216,13 +160,18 @@ EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
                              "Bytes of frames received from the cloud, before TLS.")),
       kv_bytes(gauge(registry, "cecollm_kv_bytes", "KV caches held on this edge.")),
       retained_row_bytes(gauge(registry, "cecollm_retained_row_bytes",
-                               "Rows kept on this edge to bring a cloud up to date.")) {
+                               "Rows kept on this edge to bring a cloud up to date.")),
+      retained_row_budget(gauge(registry, "cecollm_retained_row_budget_bytes",
+                                "Bound on the rows kept; 0 without a cloud.")) {
   publish_info(registry, "edge", labels.node);
 }
 
 CloudMetrics::CloudMetrics(Registry& registry, const CloudLabels& labels)
     : connections(gauge(registry, "cecollm_cloud_connections", "Edges connected.")),
       contexts(gauge(registry, "cecollm_cloud_contexts", "Contexts held.")),
+      context_budget(gauge(registry, "cecollm_cloud_context_budget", "Bound on contexts held.")),
+      waiting_asks(
+          gauge(registry, "cecollm_cloud_waiting_asks", "Asks that wait for their answer.")),
       asks(counters(registry, "cecollm_cloud_asks_total",
                     "Asks for a token, by what became of them.", "outcome",
                     names_up_to(CloudAskOutcome::abandoned))),
@@ -240,9 +189,9 @@ CloudMetrics::CloudMetrics(Registry& registry, const CloudLabels& labels)
       queue_time(histogram(registry, "cecollm_cloud_queue_seconds",
                            "From an ask's arrival to the start of its pass.", latency_buckets)),
       kv_bytes(gauge(registry, "cecollm_cloud_kv_bytes", "KV caches held.")),
-      kv_budget(gauge(registry, "cecollm_cloud_kv_budget_bytes", "Bound on KV caches.")),
+      kv_budget(gauge(registry, "cecollm_cloud_kv_budget_bytes", "Bound on KV caches; 0: none.")),
       row_bytes(gauge(registry, "cecollm_cloud_row_bytes", "Rows held that are still pending.")),
-      row_budget(gauge(registry, "cecollm_cloud_row_budget_bytes", "Bound on rows held.")),
+      row_budget(gauge(registry, "cecollm_cloud_row_budget_bytes", "Bound on rows held; 0: none.")),
       evictions(counter(registry, "cecollm_cloud_evictions_total",
                         "KV caches given up to stay within their bound; their rows are kept.")),
       contexts_dropped(counter(registry, "cecollm_cloud_contexts_dropped_total",
@@ -254,7 +203,8 @@ CloudMetrics::CloudMetrics(Registry& registry, const CloudLabels& labels)
       faults(counters(registry, "cecollm_cloud_faults_total", "Typed faults sent, by code.", "code",
                       labels.fault_codes)),
       heartbeats_missed(counter(registry, "cecollm_cloud_heartbeats_missed_total",
-                                "Pings that no pong answered in time.")),
+                                "Edges given up because nothing came from them for longer than "
+                                "link.silence_limit.")),
       sent_bytes(counter(registry, "cecollm_cloud_sent_bytes_total",
                          "Bytes of frames sent to edges, before TLS.")),
       received_bytes(counter(registry, "cecollm_cloud_received_bytes_total",

@@ -32,6 +32,7 @@ enum class GenerationOutcome {
   length,     // max_tokens reached
   cancelled,  // by its client, or at shutdown
   failed,     // an error
+  refused,    // as many as the edge may run were running, or it was shutting down
 };
 std::string_view name_of(GenerationOutcome outcome);
 
@@ -75,7 +76,7 @@ class Labelled {
 struct NodeInfo {
   std::string version;
   std::string model;        // its directory's name
-  std::string digest;       // of the whole model; may be empty
+  std::string digest;       // of the tensors that edge and cloud share
   std::string exit_layers;  // "3,6"
   std::string dtype;
 };
@@ -101,6 +102,9 @@ struct EdgeMetrics {
   prometheus::Counter& fallback_tokens;
   Labelled<prometheus::Histogram> exit_confidence;  // by 0-based exit: every reading, taken or not
 
+  prometheus::Histogram& generation_prompt_tokens;
+  prometheus::Histogram& generation_output_tokens;
+
   // Latency, seconds
   prometheus::Histogram& generation_queue;
   prometheus::Histogram& time_to_first_token;
@@ -123,7 +127,7 @@ struct EdgeMetrics {
   prometheus::Counter& rows_sent;  // each row once
   prometheus::Counter& rows_acknowledged;
   prometheus::Counter& rows_resent;
-  prometheus::Counter& rows_wasted;
+  prometheus::Counter& rows_wasted;  // counted when their context is closed
   prometheus::Counter& row_bytes;
   prometheus::Counter& clamped_values;
   prometheus::Counter& sent_bytes;
@@ -132,6 +136,7 @@ struct EdgeMetrics {
   // Memory
   prometheus::Gauge& kv_bytes;
   prometheus::Gauge& retained_row_bytes;
+  prometheus::Gauge& retained_row_budget;
 
   template <class Mode>
   void set_mode(Mode current) const {
@@ -153,6 +158,8 @@ struct CloudMetrics {
 
   prometheus::Gauge& connections;
   prometheus::Gauge& contexts;
+  prometheus::Gauge& context_budget;
+  prometheus::Gauge& waiting_asks;
   Labelled<prometheus::Counter> asks;  // by CloudAskOutcome
   prometheus::Counter& tokens;         // replies and cloud-only tokens
   prometheus::Counter& rows_received;

@@ -1,5 +1,6 @@
 #include "monitoring/log.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/ostream_sink.h>
 
 namespace cecollm::monitoring {
@@ -145,6 +147,71 @@ TEST(Log, GoesToStandardError) {
   const std::string text = testing::internal::GetCapturedStderr();
   EXPECT_THAT(text, HasSubstr("level=info node=n msg=\"hello\"\n"));
   EXPECT_THAT(text, HasSubstr("level=error node=n msg=\"world\"\n"));
+}
+
+nlohmann::json only_line_of(const std::ostringstream& out) {
+  const auto text = out.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  return nlohmann::json::parse(text);
+}
+
+TEST(JsonLog, WritesAnObjectALineWithTheFieldsOfLogfmt) {
+  std::ostringstream out;
+  const Logger log("edge one", LogLevel::info,
+                   std::make_shared<spdlog::sinks::ostream_sink_mt>(out), LogFormat::json);
+  log.with({{"generation", 17}})
+      .warning("mode changed", {{"rtt_ms", 48.25},
+                                {"forced", false},
+                                {"reason", "a \"quoted\"\nreason"},
+                                {"max", std::numeric_limits<std::uint64_t>::max()}});
+  const auto line = only_line_of(out);
+  EXPECT_THAT(line.at("ts").get<std::string>(),
+              MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"));
+  EXPECT_EQ(line.at("level"), "warning");
+  EXPECT_EQ(line.at("node"), "edge one");
+  EXPECT_EQ(line.at("msg"), "mode changed");
+  EXPECT_EQ(line.at("generation"), 17);
+  EXPECT_EQ(line.at("rtt_ms"), 48.25);
+  EXPECT_EQ(line.at("forced"), false);
+  EXPECT_EQ(line.at("reason"), "a \"quoted\"\nreason");
+  EXPECT_EQ(line.at("max"), std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(JsonLog, StaysJsonWhateverItIsGiven) {
+  std::ostringstream out;
+  const Logger log("n", LogLevel::info, std::make_shared<spdlog::sinks::ostream_sink_mt>(out),
+                   LogFormat::json);
+  log.info("{} %v", {{"no_number", std::numeric_limits<double>::quiet_NaN()},
+                     {"endless", std::numeric_limits<double>::infinity()},
+                     {"control", std::string("a\x1b\x7f")},
+                     {"umlaut", "\xC3\xA4\xF0\x9F\x98\x80"},
+                     {"broken", "a\xC3 \xED\xA0\x80 \xF5z\xE2\x82"}});
+  const auto line = only_line_of(out);
+  EXPECT_EQ(line.at("msg"), "{} %v");
+  EXPECT_TRUE(line.at("no_number").is_null());
+  EXPECT_TRUE(line.at("endless").is_null());
+  EXPECT_EQ(line.at("control"), "a\x1b\x7f");
+  EXPECT_EQ(line.at("umlaut"), "\xC3\xA4\xF0\x9F\x98\x80");
+  const std::string mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(line.at("broken"),
+            "a" + mark + " " + mark + mark + mark + " " + mark + "z" + mark + mark);
+}
+
+TEST(LogFormat, IsReadFromItsName) {
+  for (const LogFormat format : {LogFormat::logfmt, LogFormat::json}) {
+    EXPECT_EQ(log_format_from_name(name_of(format)), format);
+  }
+  const auto format = log_format_from_name("xml");
+  ASSERT_FALSE(format);
+  EXPECT_EQ(format.error().code, ErrorCode::unknown_format);
+  EXPECT_THAT(format.error().message, HasSubstr("'xml'"));
+  EXPECT_THAT(format.error().message, HasSubstr("json"));
+}
+
+TEST(Hexadecimal, HasAlwaysSixteenDigits) {
+  EXPECT_EQ(hexadecimal(0), "0000000000000000");
+  EXPECT_EQ(hexadecimal(0xAB12), "000000000000ab12");
+  EXPECT_EQ(hexadecimal(std::numeric_limits<std::uint64_t>::max()), "ffffffffffffffff");
 }
 
 TEST(LogLevel, IsReadFromItsName) {

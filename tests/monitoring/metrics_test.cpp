@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
 
+#include "tests/support/allocation_probe.hpp"
+
 namespace cecollm::monitoring {
 namespace {
 
@@ -38,6 +40,8 @@ const std::vector<std::string> edge_names{
     "cecollm_prompt_tokens_total",
     "cecollm_tokens_total",
     "cecollm_exit_confidence_ratio",
+    "cecollm_generation_prompt_tokens",
+    "cecollm_generation_output_tokens",
     "cecollm_generation_queue_seconds",
     "cecollm_time_to_first_token_seconds",
     "cecollm_inter_token_seconds",
@@ -62,6 +66,7 @@ const std::vector<std::string> edge_names{
     "cecollm_received_bytes_total",
     "cecollm_kv_bytes",
     "cecollm_retained_row_bytes",
+    "cecollm_retained_row_budget_bytes",
     "cecollm_build_info",
     "cecollm_model_info",
 };
@@ -69,6 +74,8 @@ const std::vector<std::string> edge_names{
 const std::vector<std::string> cloud_names{
     "cecollm_cloud_connections",
     "cecollm_cloud_contexts",
+    "cecollm_cloud_context_budget",
+    "cecollm_cloud_waiting_asks",
     "cecollm_cloud_asks_total",
     "cecollm_cloud_tokens_total",
     "cecollm_cloud_rows_received_total",
@@ -170,6 +177,7 @@ TEST(EdgeMetrics, CountByEnum) {
   prometheus::Registry registry;
   const EdgeMetrics metrics(registry, edge_labels());
   metrics.generations[GenerationOutcome::cancelled].Increment();
+  metrics.generations[GenerationOutcome::refused].Increment(2);
   metrics.asks[AskOutcome::skipped].Increment(5);
   metrics.mode_transitions[1].Increment();
   const std::string text = exposition(registry);
@@ -177,6 +185,7 @@ TEST(EdgeMetrics, CountByEnum) {
   EXPECT_THAT(text, HasSubstr("cecollm_generations_total{outcome=\"length\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_generations_total{outcome=\"cancelled\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_generations_total{outcome=\"failed\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("cecollm_generations_total{outcome=\"refused\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_asks_total{outcome=\"answered\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_asks_total{outcome=\"skipped\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_mode_transitions_total{reason=\"recovered\"} 1\n"));
@@ -215,6 +224,24 @@ TEST(EdgeMetrics, SortConfidencesByExit) {
   const std::string labels = "{layer=\"6\",source=\"exit2\",le=";
   EXPECT_THAT(text, HasSubstr("cecollm_exit_confidence_ratio_bucket" + labels + "\"0.8\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("cecollm_exit_confidence_ratio_bucket" + labels + "\"0.9\"} 1\n"));
+}
+
+TEST(EdgeMetrics, CostATokenNoAllocation) {
+  prometheus::Registry registry;
+  const EdgeMetrics metrics(registry, edge_labels());
+  const tests::AllocationProbe probe;
+  for (int i = 0; i < 100; ++i) {
+    metrics.exit_confidence[0].Observe(0.3);
+    metrics.exit_confidence[1].Observe(0.4);
+    metrics.rows_sent.Increment();
+    metrics.retained_row_bytes.Set(512);
+    metrics.asks[AskOutcome::answered].Increment();
+    metrics.cloud_wait.Observe(0.02 * i);
+    metrics.exit_tokens[1].Increment();
+    metrics.cloud_tokens.Increment();
+    metrics.inter_token.Observe(0.02 * i);
+  }
+  EXPECT_EQ(probe.total(), 0U);
 }
 
 TEST(CloudMetrics, CountAsksAndFaultsByEnum) {
