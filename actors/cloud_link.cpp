@@ -133,10 +133,12 @@ struct FromCloud {
     link::rows_held(self, message, frame_bytes);
   }
   void operator()(const transport::Reply& message) const {
+    if (!knows(message.token)) return;
     self->state.gate.on_answer_or_pong();
     link::replied(self, message, frame_bytes);
   }
   void operator()(const transport::Generated& message) const {
+    if (!knows(message.token)) return;
     self->state.gate.on_answer_or_pong();
     link::generated(self, message, frame_bytes);
   }
@@ -162,6 +164,17 @@ struct FromCloud {
   void operator()(const Other&) const {
     self->state.problem = "the cloud sent a message that only edges send";
     caf::anon_send(self->state.connection, transport::CloseConnection{});
+  }
+
+  /// A token that the model does not have would end the generation; without it the edge's own is
+  /// taken.
+  bool knows(std::int32_t token) const {
+    const auto size = self->state.setting.vocab_size;
+    if (size == 0 || token < size) return true;
+    self->state.problem = "the cloud sent token " + std::to_string(token) + " of a vocabulary of " +
+                          std::to_string(size);
+    caf::anon_send(self->state.connection, transport::CloseConnection{});
+    return false;
   }
 };
 

@@ -24,6 +24,7 @@ struct CloudLinkSetting {
   std::vector<std::function<void(const caf::actor& owner)>> dials;
   transport::Hello hello;
   std::size_t row_bytes = 0;  // of one encoded row
+  int vocab_size = 0;         // a cloud that answers another token is given up; 0: not known
   /// Rows in one frame: small enough that an ask of another context need not wait long.
   std::size_t max_batch_bytes = 64U << 10U;
   /// Row bytes on their way; more stay in the log until the cloud confirms some.

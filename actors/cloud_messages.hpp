@@ -11,6 +11,7 @@
 #include <caf/all.hpp>
 
 #include "model/engine.hpp"
+#include "policy/allow_list.hpp"
 #include "transport/connection.hpp"
 #include "transport/messages.hpp"
 
@@ -57,6 +58,7 @@ struct AttachClient {
 };
 struct ClientAttached {
   ClientId client = 0;
+  std::optional<transport::Fault> refusal;  // it may not; `client` is nothing then
 };
 /// The connection is gone; contexts live on for the grace time. Names the client as AttachClient
 /// does: a peer may end before it has heard of its id.
@@ -169,6 +171,10 @@ struct LeaveTaken {};
 struct DismissClients {
   std::string reason;
 };
+// --- operator → cloud supervisor → context store
+struct AllowEdges {
+  policy::AllowList allowed;
+};
 // --- operator, tests → context store
 struct GetStoreLevel {};
 struct StoreLevel {
@@ -217,6 +223,8 @@ using context_store_actor = caf::typed_actor<
     caf::reacts_to<Sweep>,
     /// Say goodbye to every edge: they get GoAway and are disconnected.
     caf::reacts_to<DismissClients>,
+    /// From now on only these may work with the cloud; others that do are disconnected.
+    caf::reacts_to<AllowEdges>,
     /// What is held now.
     caf::replies_to<GetStoreLevel>::with<StoreLevel>>;
 
@@ -242,6 +250,8 @@ using deep_compute_actor = caf::typed_actor<
 using cloud_supervisor_actor = caf::typed_actor<
     /// Let edges in from now on.
     caf::replies_to<StartListening>::with<ListenOutcome>,
+    /// To the context store.
+    caf::reacts_to<AllowEdges>,
     /// Stop listening, dismiss the edges, end all actors of this cloud.
     caf::reacts_to<StopCloud>,
     /// Timer: the edges had their time to take leave.

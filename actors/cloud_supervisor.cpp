@@ -53,6 +53,7 @@ cloud_supervisor_actor::behavior_type cloud_supervisor(CloudSupervisorSelf self,
   self->set_exit_handler([](const caf::exit_msg&) {});
   return {
       [self](const StartListening&) { return start_listening(self); },
+      [self](const AllowEdges& change) { self->send(self->state.store, change); },
       [self](const StopCloud&) {
         auto& now = self->state;
         if (std::exchange(now.stopping, true)) return;

@@ -133,8 +133,16 @@ void acknowledge_if_due(StoreSelf self, StoredClient& client) {
   }
 }
 
+transport::Fault unauthorized(const std::string& identity) {
+  transport::Fault fault;
+  fault.code = transport::FaultCode::unauthorized;
+  fault.message = "the cloud's link.allow does not name '" + identity + "'";
+  return fault;
+}
+
 ClientAttached attach(StoreSelf self, const AttachClient& attach) {
   auto& state = self->state;
+  if (!state.setting.allowed.allows(attach.identity)) return {0, unauthorized(attach.identity)};
   auto& id = state.by_identity[{attach.identity, attach.instance}];
   if (id == 0) id = ++state.last_client;
   auto& client = state.clients[id];
@@ -148,7 +156,7 @@ ClientAttached attach(StoreSelf self, const AttachClient& attach) {
   client.codec = codec;
   client.peer = attach.peer;
   client.attached = true;
-  return {id};
+  return {id, std::nullopt};
 }
 
 void detach(StoreSelf self, const DetachClient& detach) {
@@ -472,6 +480,14 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
         for (const auto& [id, client] : self->state.clients) {
           if (client.attached) {
             self->send(client.peer, ToPeer{transport::GoAway{dismissal.reason, 0}});
+          }
+        }
+      },
+      [self](const AllowEdges& change) {
+        self->state.setting.allowed = change.allowed;
+        for (const auto& [id, client] : self->state.clients) {
+          if (client.attached && !change.allowed.allows(client.identity)) {
+            self->send(client.peer, ToPeer{unauthorized(client.identity)});
           }
         }
       },

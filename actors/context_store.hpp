@@ -23,6 +23,7 @@ struct ContextStoreSetting {
   std::uint64_t max_row_bytes = 0;               // of all row logs; 0: no bound
   std::size_t max_contexts_per_identity = 0;     // over all edges of one certificate; 0: no bound
   std::uint64_t max_row_bytes_per_identity = 0;  // 0: no bound
+  policy::AllowList allowed;                     // whose edges may work with this cloud
   bool run_ahead = true;                         // give deep compute rows before they are asked for
   int max_asks_under_way = 4;                    // per context; an edge waits for one at a time
   std::uint64_t acknowledge_bytes = 64U << 10U;  // of one client since the last word on them

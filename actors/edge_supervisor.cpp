@@ -20,6 +20,8 @@ void spawn_children(EdgeSupervisorSelf self) {
   state.decisions = self->spawn<child_options>(exit_decision, setting.metrics);
   if (setting.link) {
     setting.link->metrics = setting.metrics;
+    setting.link->vocab_size =
+        (setting.engine ? setting.engine->config() : setting.config).vocab_size;
     setting.probe.metrics = setting.metrics;
     state.link = self->spawn<child_options>(cloud_link, *setting.link);
     state.probe = self->spawn<child_options>(network_probe, setting.probe, state.link,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "transport/codec.hpp"
+#include "transport/fault_names.hpp"
 
 namespace cecollm::actors {
 namespace {
@@ -26,6 +27,9 @@ void count_fault(PeerSelf self, const transport::Fault& fault) {
 /// Says why, then closes.
 void refuse_connection(PeerSelf self, transport::Fault fault) {
   count_fault(self, fault);
+  self->state.setting.logger.warning("edge refused", {{"edge", self->state.identity},
+                                                      {"fault", transport::name_of(fault.code)},
+                                                      {"why", fault.message}});
   self->state.phase = PeerPhase::closing;
   send(self, fault);
   caf::anon_send(self->state.connection, transport::CloseConnection{});
@@ -55,6 +59,10 @@ void greet(PeerSelf self, const transport::Hello& hello) {
       .then(
           [self](const ClientAttached& attached) {
             if (self->state.phase != PeerPhase::attaching) return;
+            if (attached.refusal) {
+              refuse_connection(self, *attached.refusal);
+              return;
+            }
             self->state.client = attached.client;
             self->state.phase = PeerPhase::ready;
             send(self, self->state.setting.welcome);
@@ -148,9 +156,12 @@ peer_actor::behavior_type peer(PeerSelf self, PeerSetting setting) {
   self->set_down_handler([self](const caf::down_msg&) { store_down(self); });
   return {
       [self](const ToPeer& out) {
-        if (const auto* fault = std::get_if<transport::Fault>(&out.message)) {
-          count_fault(self, *fault);
+        const auto* fault = std::get_if<transport::Fault>(&out.message);
+        if (fault != nullptr && !fault->context) {  // of the connection
+          if (self->state.phase == PeerPhase::ready) refuse_connection(self, *fault);
+          return;
         }
+        if (fault != nullptr) count_fault(self, *fault);
         if (self->state.phase != PeerPhase::ready) return;
         send(self, out.message);
         if (std::holds_alternative<transport::GoAway>(out.message)) {

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/cloud_node.hpp"
+#include "apps/credential_renewal.hpp"
 #include "apps/node_logger.hpp"
+#include "apps/reload_watch.hpp"
 #include "apps/setting_flags.hpp"
 #include "apps/settings.hpp"
 #include "apps/termination.hpp"
@@ -15,6 +17,21 @@ namespace {
 /// How soon a dead actor ends the process.
 constexpr std::chrono::seconds watch_interval{1};
 
+/// What of the settings takes effect without a restart.
+ReloadWatch::Reload reload_of(const SettingSources& sources, CloudNode& node,
+                              const monitoring::Logger& logger) {
+  return [&](std::string_view cause) {
+    const auto fresh = load_cloud_settings(sources);
+    if (!fresh) {
+      logger.warning("settings refused, the old ones stay",
+                     {{"cause", cause}, {"problem", fresh.error().message}});
+      return;
+    }
+    node.reconfigure(*fresh);
+    logger.info("settings reloaded", {{"cause", cause}});
+  };
+}
+
 }  // namespace
 
 Outcome<void> serve_cloud(const SettingSources& sources, const CommandIo& io,
@@ -24,8 +41,15 @@ Outcome<void> serve_cloud(const SettingSources& sources, const CommandIo& io,
   Termination termination;
   const auto logger = node_logger("cloud", settings->monitoring);
   if (const auto warning = model::blas_warning(); !warning.empty()) logger.warning(warning);
+  ReloadWatch watch;
   const auto node = CloudNode::start(*settings, logger, wrap);
   if (!node) return tl::unexpected(node.error());
+  const WatchScope watching(watch);
+  std::vector<std::filesystem::path> files;
+  if (sources.file) files.push_back(*sources.file);
+  watch.add(std::move(files), reload_of(sources, **node, logger));
+  if (const auto& tls = (*node)->tls()) watch.add(files_of(*tls), renewal_of(tls, logger));
+  watch.start();
   // Scripts wait for this line, and read the port from it where they asked for port 0.
   io.out << "cecollm cloud is listening on " << transport::to_string((*node)->bound()) << std::endl;
   while (!termination.wait_for(watch_interval)) {

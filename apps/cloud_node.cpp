@@ -67,6 +67,7 @@ actors::ContextStoreSetting store_setting(const CloudSettings& settings,
   store.run_ahead = settings.batch.run_ahead;
   store.context_ttl = settings.contexts.idle_ttl;
   store.grace_time = settings.contexts.disconnect_grace;
+  store.allowed = settings.allowed;
   return store;
 }
 
@@ -105,6 +106,7 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   labels.fault_codes = transport::fault_code_names();
   std::unique_ptr<CloudNode> node(
       new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels));
+  node->tls_ = *tls;
   actors::CloudSetting setting;
   setting.logger = logger;
   setting.metrics = node->metrics_.get();
@@ -149,6 +151,10 @@ CloudNode::CloudNode(std::shared_ptr<prometheus::Registry> registry,
       health_(std::move(health)),
       monitoring_server_(std::move(monitoring_server)),
       system_(config_) {}
+
+void CloudNode::reconfigure(const CloudSettings& settings) {
+  caf::anon_send(supervisor_, actors::AllowEdges{settings.allowed});
+}
 
 bool CloudNode::alive() const {
   const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);

@@ -14,6 +14,7 @@
 #include "model/engine.hpp"
 #include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
+#include "transport/tls.hpp"
 
 namespace cecollm::apps {
 
@@ -29,6 +30,12 @@ class CloudNode {
 
   /// Where edges connect, with the real port where port 0 was asked for.
   const transport::Endpoint& bound() const { return bound_; }
+  /// What the connections prove themselves with; null without TLS.
+  const std::shared_ptr<transport::TlsContext>& tls() const { return tls_; }
+
+  /// link.allow takes effect at once, also on edges that are connected; the rest needs a restart.
+  void reconfigure(const CloudSettings& settings);
+
   /// False once an actor of the cloud has died: the process should end.
   bool alive() const;
 
@@ -40,6 +47,7 @@ class CloudNode {
   std::unique_ptr<monitoring::CloudMetrics> metrics_;
   std::shared_ptr<NodeHealth> health_;
   std::optional<http::Server> monitoring_server_;
+  std::shared_ptr<transport::TlsContext> tls_;
   actors::SystemConfig config_;
   caf::actor_system system_;
   actors::cloud_supervisor_actor supervisor_;

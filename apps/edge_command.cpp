@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/credential_renewal.hpp"
 #include "apps/edge_api.hpp"
 #include "apps/edge_node.hpp"
 #include "apps/generation_report.hpp"
@@ -72,6 +73,8 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
   if (const auto request = request_from(*settings, (*node)->config()); !request) {
     return tl::unexpected(request.error());
   }
+  const WatchScope watching(watch);
+  if (const auto& tls = (*node)->tls()) watch.also(files_of(*tls), renewal_of(tls, logger));
   watch.start([&](const EdgeSettings& fresh) -> Outcome<void> {
     if (!policy_mode(fresh.generation.mode)) return misused("mode full needs a restart");
     return (*node)->reconfigure(fresh);

@@ -18,7 +18,7 @@ std::uint64_t random_number() {
 }  // namespace
 
 EdgeLinks::EdgeLinks(const EdgeSettings& settings, LinkedModel linked,
-                     std::shared_ptr<const transport::TlsContext> tls)
+                     std::shared_ptr<transport::TlsContext> tls)
     : settings_(settings), linked_(std::move(linked)), tls_(std::move(tls)) {}
 
 Outcome<EdgeLinks> EdgeLinks::prepare(const EdgeSettings& settings, LinkedModel linked) {

@@ -24,17 +24,20 @@ class EdgeLinks {
   /// Loads the certificates, once.
   static Outcome<EdgeLinks> prepare(const EdgeSettings& settings, LinkedModel linked);
 
+  /// What the links' connections prove themselves with; null without TLS.
+  const std::shared_ptr<transport::TlsContext>& tls() const { return tls_; }
+
   /// The link of one client: an instance of its own, over an emulated link of its own, which begins
   /// now, where there is one.
   actors::CloudLinkSetting make(const std::optional<transport::LinkShape>& emulated) const;
 
  private:
   EdgeLinks(const EdgeSettings& settings, LinkedModel linked,
-            std::shared_ptr<const transport::TlsContext> tls);
+            std::shared_ptr<transport::TlsContext> tls);
 
   EdgeSettings settings_;
   LinkedModel linked_;
-  std::shared_ptr<const transport::TlsContext> tls_;
+  std::shared_ptr<transport::TlsContext> tls_;
 };
 
 }  // namespace cecollm::apps

@@ -96,6 +96,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
     const auto links = EdgeLinks::prepare(
         settings, {actors::to_wire(*identity), codec, checkpoint->config().hidden_size});
     if (!links) return tl::unexpected(links.error());
+    node->tls_ = links->tls();
     setting.link = links->make(settings.emulated_link);
   }
   node->supervisor_ = node->system_.spawn(actors::edge_supervisor, std::move(setting));

@@ -19,6 +19,7 @@
 #include "model/tokenizer.hpp"
 #include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
+#include "transport/tls.hpp"
 
 namespace cecollm::apps {
 
@@ -48,6 +49,9 @@ class EdgeNode {
   actors::LinkReport await_link(std::chrono::milliseconds limit);
   actors::LinkReport link_report();
 
+  /// What the link's connections prove themselves with; null where there is no link, or no TLS.
+  const std::shared_ptr<transport::TlsContext>& tls() const { return tls_; }
+
   /// False once an actor of the edge has died: the process should end.
   bool alive() const;
 
@@ -70,6 +74,7 @@ class EdgeNode {
   std::unique_ptr<monitoring::EdgeMetrics> metrics_;
   std::shared_ptr<NodeHealth> health_;
   std::optional<http::Server> monitoring_server_;
+  std::shared_ptr<transport::TlsContext> tls_;
   actors::SystemConfig config_;
   caf::actor_system system_;
   actors::edge_supervisor_actor supervisor_;

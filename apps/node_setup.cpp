@@ -13,9 +13,9 @@ transport::ConnectionLimits connection_limits(const LinkSettings& settings) {
   return limits;
 }
 
-Outcome<std::shared_ptr<const transport::TlsContext>> load_tls(transport::TlsRole role,
-                                                               const LinkSettings& settings) {
-  if (!settings.credentials) return std::shared_ptr<const transport::TlsContext>();
+Outcome<std::shared_ptr<transport::TlsContext>> load_tls(transport::TlsRole role,
+                                                         const LinkSettings& settings) {
+  if (!settings.credentials) return std::shared_ptr<transport::TlsContext>();
   auto loaded = transport::TlsContext::load(role, *settings.credentials);
   if (!loaded) return tl::unexpected(to_failure(loaded.error()));
   return std::move(*loaded);

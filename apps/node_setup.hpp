@@ -15,8 +15,8 @@ namespace cecollm::apps {
 transport::ConnectionLimits connection_limits(const LinkSettings& settings);
 
 /// Null where the link is insecure or there is none.
-Outcome<std::shared_ptr<const transport::TlsContext>> load_tls(transport::TlsRole role,
-                                                               const LinkSettings& settings);
+Outcome<std::shared_ptr<transport::TlsContext>> load_tls(transport::TlsRole role,
+                                                         const LinkSettings& settings);
 
 /// One threshold for each of `exits` exits.
 Outcome<policy::ExitThresholds> thresholds_for(const std::vector<float>& given, std::size_t exits);

@@ -82,6 +82,13 @@ constexpr std::array keys{
                .flag = "--ca",
                .kind = ValueKind::path,
                .help = "Certificate of the authority that signed the peers, PEM"},
+    SettingKey{.name = "link.allow",
+               .flag = "--allow",
+               .kind = ValueKind::text_list,
+               .applies_to = AppliesTo::cloud,
+               .help =
+                   "Names in the certificates of the edges that may connect; not set: all that the "
+                   "authority signed. Repeat the flag for several"},
     SettingKey{.name = "link.insecure",
                .flag = "--insecure",
                .kind = ValueKind::boolean,

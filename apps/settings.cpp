@@ -60,6 +60,7 @@ class Builder {
     }
     settings.link =
         link(listen ? std::vector{*listen} : std::vector<transport::Endpoint>{}, "link.listen");
+    settings.allowed = allowed(settings.link);
     settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
     settings.contexts = contexts();
     settings.batch = batch();
@@ -199,6 +200,14 @@ class Builder {
               std::to_string(settings.max_frame_bytes) + "B)");
     }
     return settings;
+  }
+
+  policy::AllowList allowed(const LinkSettings& link) {
+    if (!values_.has("link.allow")) return {};
+    if (link.insecure) {
+      problem(values_.locate("link.allow") + " and link.insecure exclude each other");
+    }
+    return policy::AllowList(get<std::vector<std::string>>("link.allow"));
   }
 
   std::optional<transport::Credentials> credentials(

@@ -16,6 +16,7 @@
 #include "model/config.hpp"
 #include "model/sampling.hpp"
 #include "model/torch_engine.hpp"
+#include "policy/allow_list.hpp"
 #include "policy/batch_plan.hpp"
 #include "policy/budget.hpp"
 #include "policy/mode_controller.hpp"
@@ -110,6 +111,7 @@ struct BatchSettings {
 struct CloudSettings {
   ModelSettings model;
   LinkSettings link;
+  policy::AllowList allowed;  // by the names in certificates
   transport::Endpoint listen;
   std::size_t max_connections = 0;
   bool serve_cloud_only = true;  // loads the shallow layers as well

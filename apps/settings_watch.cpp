@@ -1,56 +1,29 @@
 #include "apps/settings_watch.hpp"
 
-#include <ctime>
 #include <utility>
 
 namespace cecollm::apps {
-namespace {
-
-/// How soon a changed file is noticed; its time is cheap to look at.
-constexpr timespec look_interval{0, 200'000'000};
-
-}  // namespace
 
 SettingsWatch::SettingsWatch(SettingSources sources, EdgeSettings settings,
                              monitoring::Logger logger)
-    : sources_(std::move(sources)),
-      logger_(std::move(logger)),
-      settings_(std::move(settings)),
-      seen_(file_time()) {
-  sigemptyset(&signals_);
-  sigaddset(&signals_, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    : sources_(std::move(sources)), logger_(std::move(logger)), settings_(std::move(settings)) {
+  std::vector<std::filesystem::path> files;
+  if (sources_.file) files.push_back(*sources_.file);
+  watch_.add(std::move(files), [this](std::string_view why) { reload(why); });
 }
 
-SettingsWatch::~SettingsWatch() {
-  stop_ = true;
-  if (thread_.joinable()) thread_.join();
-  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+void SettingsWatch::also(std::vector<std::filesystem::path> files, ReloadWatch::Reload reload) {
+  watch_.add(std::move(files), std::move(reload));
 }
 
 void SettingsWatch::start(Apply apply) {
   apply_ = std::move(apply);
-  thread_ = std::thread([this] { run(); });
+  watch_.start();
 }
 
 EdgeSettings SettingsWatch::current() const {
   const std::lock_guard lock(mutex_);
   return settings_;
-}
-
-void SettingsWatch::run() {
-  while (!stop_) {
-    const bool signalled = sigtimedwait(&signals_, nullptr, &look_interval) > 0;
-    const auto time = file_time();
-    // A file that is being replaced may be missing for a moment.
-    const bool changed = time && time != seen_;
-    if (changed) seen_ = time;
-    if (signalled) {
-      reload("SIGHUP");
-    } else if (changed) {
-      reload("the file changed");
-    }
-  }
 }
 
 void SettingsWatch::reload(std::string_view why) {
@@ -69,14 +42,6 @@ void SettingsWatch::reload(std::string_view why) {
   const std::lock_guard lock(mutex_);
   settings_ = std::move(*fresh);
   logger_.info("settings reloaded", {{"cause", why}});
-}
-
-std::optional<std::filesystem::file_time_type> SettingsWatch::file_time() const {
-  if (!sources_.file) return std::nullopt;
-  std::error_code error;
-  const auto time = std::filesystem::last_write_time(*sources_.file, error);
-  if (error) return std::nullopt;
-  return time;
 }
 
 }  // namespace cecollm::apps

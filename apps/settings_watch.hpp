@@ -1,14 +1,13 @@
 #pragma once
 // The settings of an edge that runs for long: read anew on SIGHUP and when their file changes.
 
-#include <atomic>
-#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <mutex>
-#include <optional>
-#include <thread>
+#include <string_view>
+#include <vector>
 
+#include "apps/reload_watch.hpp"
 #include "apps/settings.hpp"
 #include "monitoring/log.hpp"
 
@@ -22,31 +21,26 @@ class SettingsWatch {
   /// Blocks SIGHUP for this thread and every thread that starts later, so construct it before any
   /// actor system. `settings` are what `sources` gave.
   SettingsWatch(SettingSources sources, EdgeSettings settings, monitoring::Logger logger);
-  ~SettingsWatch();
-  SettingsWatch(const SettingsWatch&) = delete;
-  SettingsWatch& operator=(const SettingsWatch&) = delete;
 
+  /// Before start(): what else is read anew, on SIGHUP and when `files` change.
+  void also(std::vector<std::filesystem::path> files, ReloadWatch::Reload reload);
   /// Watches from now on; `apply` runs on the watch's own thread and outlives it.
   void start(Apply apply);
+  /// Returns when no reload runs any more.
+  void stop() { watch_.stop(); }
 
   /// Thread-safe.
   EdgeSettings current() const;
 
  private:
-  void run();
   void reload(std::string_view why);
-  std::optional<std::filesystem::file_time_type> file_time() const;
 
   const SettingSources sources_;
   const monitoring::Logger logger_;
   mutable std::mutex mutex_;
   EdgeSettings settings_;
-  std::optional<std::filesystem::file_time_type> seen_;
   Apply apply_;
-  sigset_t signals_{};
-  sigset_t before_{};
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
+  ReloadWatch watch_;  // its thread uses all of the above
 };
 
 }  // namespace cecollm::apps

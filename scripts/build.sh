@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Configures and builds one preset of CMakePresets.json into build/PRESET.
-#   scripts/build.sh PRESET [TARGET…]     PRESET: release, debug, asan or tsan
+#   scripts/build.sh PRESET [TARGET…]     PRESET: release, debug, asan, tsan or fuzz
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [[ $# -lt 1 || "$1" == -* ]]; then
-  echo "usage: scripts/build.sh release|debug|asan|tsan [TARGET…]" >&2
+  echo "usage: scripts/build.sh release|debug|asan|tsan|fuzz [TARGET…]" >&2
   exit 2
 fi
 preset=$1

@@ -3,6 +3,7 @@
 # once, where none is.
 #   scripts/setup.sh          what building and testing need
 #   scripts/setup.sh --lint   clang-format and clang-tidy as well
+#   scripts/setup.sh --fuzz   Clang and its libFuzzer as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,8 +11,9 @@ groups='^$'
 for argument in "$@"; do
   case "$argument" in
     --lint) groups='^(lint)?$' ;;
+    --fuzz) groups='^(fuzz)?$' ;;
     *)
-      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint]" >&2
+      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint | --fuzz]" >&2
       exit 2
       ;;
   esac

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "transport/openssl_error.hpp"
 
@@ -36,9 +37,7 @@ int refuse_passphrase(char*, int, int, void*) {
   return -1;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const TlsContext>> TlsContext::load(TlsRole role, const Credentials& files) {
+Result<std::shared_ptr<SSL_CTX>> read_files(TlsRole role, const Credentials& files) {
   for (const auto& [what, path] :
        {std::pair{"certificate", &files.certificate}, std::pair{"private key", &files.key},
         std::pair{"certificate authority", &files.authority}}) {
@@ -86,7 +85,41 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(TlsRole role, const C
     SSL_CTX_set_client_CA_list(raw, SSL_load_client_CA_file(files.authority.c_str()));
   }
   ERR_clear_error();
-  return std::shared_ptr<const TlsContext>(new TlsContext(role, std::move(context)));
+  return context;
+}
+
+/// A certificate that no peer would accept must not replace one that works.
+Result<void> check_time(SSL_CTX* context, const std::filesystem::path& file) {
+  const X509* certificate = SSL_CTX_get0_certificate(context);
+  if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
+    return bad_file("certificate", file, "is not valid yet");
+  }
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+    return bad_file("certificate", file, "has expired");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsContext>> TlsContext::load(TlsRole role, const Credentials& files) {
+  auto context = read_files(role, files);
+  if (!context) return tl::unexpected(context.error());
+  return std::shared_ptr<TlsContext>(new TlsContext(role, files, std::move(*context)));
+}
+
+Result<void> TlsContext::renew() {
+  auto context = read_files(role_, files_);
+  if (!context) return tl::unexpected(context.error());
+  if (auto timely = check_time(context->get(), files_.certificate); !timely) return timely;
+  const std::lock_guard lock(mutex_);
+  context_ = std::move(*context);
+  return {};
+}
+
+std::shared_ptr<SSL_CTX> TlsContext::native() const {
+  const std::lock_guard lock(mutex_);
+  return context_;
 }
 
 }  // namespace cecollm::transport

@@ -222,7 +222,8 @@ class TlsStream : public SecureStream {
 };
 
 Result<TlsStream::Ssl> make_ssl(const TlsContext& context) {
-  TlsStream::Ssl ssl(SSL_new(context.native()), SSL_free);
+  // The SSL keeps the context that it is made of.
+  TlsStream::Ssl ssl(SSL_new(context.native().get()), SSL_free);
   if (!ssl || wire_method() == nullptr) {
     return fail(ErrorCode::handshake_failed, "OpenSSL: " + take_last_openssl_error());
   }

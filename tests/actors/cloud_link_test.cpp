@@ -59,6 +59,7 @@ class CloudLink : public tests::DeterministicSystem {
       setting.dials.push_back([&owner](const caf::actor& dialing) { owner = dialing; });
     }
     setting.reconnect.failback_after = failback_after;
+    setting.vocab_size = model_.config.vocab_size;
     setting.metrics = &edge_metrics_;
     link_ = system_.spawn(cloud_link, std::move(setting));
     connect();
@@ -156,6 +157,21 @@ TEST_F(CloudLink, KeepsAskingWhenAFaultAnswersAnAskThatWasGivenUp) {
   says(reply);
   ASSERT_THAT(heard_.answers, SizeIs(1));
   EXPECT_EQ(heard_.answers[0].position, 4);
+}
+
+TEST_F(CloudLink, GivesACloudUpThatAnswersATokenWhichTheModelDoesNotHave) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  transport::Reply reply;
+  reply.context = generation;
+  reply.position = 3;
+  reply.token = model_.config.vocab_size;
+  says(reply);
+  EXPECT_THAT(heard_.answers, SizeIs(0));
+  tell(transport::ConnectionDown{});
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_EQ(heard_.failures[0].reason, "the cloud sent token 64 of a vocabulary of 64");
 }
 
 TEST_F(CloudLink, FailsTheAskThatAFaultAnswers) {

@@ -291,5 +291,36 @@ TEST_F(ContextStoreActor, DropsAContextThatAloneExceedsTheMemory) {
   EXPECT_EQ(level().row_bytes, 0U);
 }
 
+TEST_F(ContextStoreActor, AttachesOnlyEdgesThatAreAllowed) {
+  tell(AllowEdges{policy::AllowList({"edge"})});
+  const auto attach = [&](const std::string& identity) {
+    std::optional<ClientAttached> answer;
+    auto request =
+        self_->request(store_, std::chrono::seconds(1), AttachClient{identity, 9, "fp32", peer_});
+    run();
+    request.receive([&](const ClientAttached& attached) { answer = attached; },
+                    [](const caf::error&) {});
+    return answer.value();
+  };
+  EXPECT_FALSE(attach("edge").refusal);
+  const auto refused = attach("edge-9");
+  ASSERT_TRUE(refused.refusal);
+  EXPECT_EQ(refused.client, 0U);
+  EXPECT_EQ(refused.refusal->code, transport::FaultCode::unauthorized);
+  EXPECT_EQ(refused.refusal->message, "the cloud's link.allow does not name 'edge-9'");
+}
+
+TEST_F(ContextStoreActor, SendsEdgesAwayThatAreAllowedNoMore) {
+  heard_.to_peer.clear();
+  tell(AllowEdges{policy::AllowList({"edge"})});
+  ASSERT_EQ(heard_.to_peer.size(), 1U) << "the one called other";
+  const auto* fault = std::get_if<transport::Fault>(&heard_.to_peer[0]);
+  ASSERT_NE(fault, nullptr);
+  EXPECT_EQ(fault->code, transport::FaultCode::unauthorized);
+  EXPECT_FALSE(fault->context) << "it concerns the connection";
+  tell(AllowEdges{});
+  EXPECT_EQ(heard_.to_peer.size(), 1U);
+}
+
 }  // namespace
 }  // namespace cecollm::actors

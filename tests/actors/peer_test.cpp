@@ -127,5 +127,31 @@ TEST_F(PeerActor, HoldsAFramesCreditUntilTheStoreHasTakenTheRows) {
   EXPECT_TRUE(held.expired());
 }
 
+TEST_F(PeerActor, ClosesAConnectionThatTheStoreRefuses) {
+  connect();
+  says(good_hello(), {});
+  transport::Fault fault;
+  fault.code = transport::FaultCode::unauthorized;
+  fault.message = "not this one";
+  caf::anon_send(peer_, ToPeer{fault});
+  run();
+  ASSERT_FALSE(sent_.messages.empty());
+  EXPECT_EQ(sent_.messages.back(), transport::Message(fault));
+  EXPECT_EQ(sent_.closes, 1);
+  EXPECT_EQ(cloud_metrics_.faults[transport::FaultCode::unauthorized].Value(), 1);
+}
+
+TEST_F(PeerActor, KeepsAConnectionWhereAFaultIsOfAContext) {
+  connect();
+  says(good_hello(), {});
+  transport::Fault fault;
+  fault.code = transport::FaultCode::overloaded;
+  fault.context = 3;
+  caf::anon_send(peer_, ToPeer{fault});
+  run();
+  EXPECT_EQ(sent_.messages.back(), transport::Message(fault));
+  EXPECT_EQ(sent_.closes, 0);
+}
+
 }  // namespace
 }  // namespace cecollm::actors

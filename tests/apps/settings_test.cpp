@@ -341,6 +341,28 @@ TEST_F(Settings, OfACloudAreItsDefaults) {
   EXPECT_EQ(cloud->contexts.disconnect_grace, std::chrono::seconds(30));
 }
 
+TEST_F(Settings, OfACloudAllowEveryEdgeUnlessTheyNameSome) {
+  const GivenFlags listening{{"link.listen", {"0.0.0.0:7070"}},
+                             {"link.certificate", {"c.pem"}},
+                             {"link.key", {"c.key"}},
+                             {"link.authority", {"ca.pem"}}};
+  auto sources = flags(with_model(listening));
+  EXPECT_TRUE(load_cloud_settings(sources)->allowed.allows("edge-9"));
+  sources.flags["link.allow"] = {"edge-1", "edge-2"};
+  EXPECT_TRUE(load_cloud_settings(sources)->allowed.allows("edge-2"));
+  EXPECT_FALSE(load_cloud_settings(sources)->allowed.allows("edge-9"));
+  auto none = file("[link]\nallow = []\n");
+  none.flags = with_model(listening);
+  EXPECT_FALSE(load_cloud_settings(none)->allowed.allows("edge-1"));
+}
+
+TEST_F(Settings, RefuseNamesWhereThereAreNoCertificates) {
+  EXPECT_THAT(cloud_error(flags(with_model({{"link.listen", {"127.0.0.1:0"}},
+                                            {"link.insecure", {"true"}},
+                                            {"link.allow", {"edge-1"}}}))),
+              HasSubstr("link.allow and link.insecure exclude each other"));
+}
+
 TEST_F(Settings, OfACloudNeedAnAddress) {
   EXPECT_EQ(cloud_error(flags(model_given)),
             "the address to listen on is missing; give it as link.listen (--listen)");

@@ -4,6 +4,7 @@ Needs root and network namespaces."""
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -66,6 +67,36 @@ class Topology(unittest.TestCase):
         return sum(float(line.split()[-1]) for line in lines
                    if line.split("{")[0].split(" ")[0] == name)
 
+    def start_prometheus(self):
+        """deploy/prometheus/prometheus.yml where every node can be reached; the same jobs, the nodes'
+        names replaced by their addresses."""
+        text = (SOURCE / "deploy/prometheus/prometheus.yml").read_text()
+        for name, host in {"cloud": "10.77.0.1",
+                           **{edge: f"10.77.{i}.1" for i, edge in enumerate(EDGES, 1)}}.items():
+            text = text.replace(f'"{name}:', f'"{host}:')
+        config = {**yaml.safe_load(text), "rule_files": []}
+        config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        file = Path(folder.name) / "prometheus.yml"
+        file.write_text(yaml.safe_dump(config))
+        process = subprocess.Popen(
+            [*self.inside("relay"), "prometheus", f"--config.file={file}",
+             f"--storage.tsdb.path={folder.name}/data", "--web.listen-address=127.0.0.1:9090"],
+            env={**os.environ, **HERE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.terminate)
+
+    def query(self, expression):
+        """The values that Prometheus has, by instance."""
+        done = run(*self.inside("relay"), "curl", "-sSf", "--get", "--data-urlencode",
+                   f"query={expression}", "http://127.0.0.1:9090/api/v1/query", environment=HERE,
+                   check=False)
+        if done.returncode != 0:
+            return {}
+        return {one["metric"].get("instance"): float(one["value"][1])
+                for one in json.loads(done.stdout)["data"]["result"]}
+
     def test_every_edge_completes_and_every_node_is_healthy_and_ends_in_order(self):
         nodes = {"cloud": self.start("cloud")}
         for name, host in self.hosts.items():
@@ -85,6 +116,15 @@ class Topology(unittest.TestCase):
             self.assertTrue(answer["choices"][0]["text"].strip(), name)
             self.assertEqual(self.metric(name, "cecollm_tokens_total"), 12, name)
         self.assertGreater(self.metric("cloud", "cecollm_cloud_tokens_total"), 0)
+        with self.subTest("Prometheus scrapes every node"):
+            if not shutil.which("prometheus"):
+                self.skipTest("prometheus is not installed")
+            self.start_prometheus()
+            self.assertTrue(eventually(lambda: sum(self.query("up").values()) == 4), self.query("up"))
+            tokens = "sum by (instance) (cecollm_tokens_total)"
+            self.assertTrue(
+                eventually(lambda: sorted(self.query(tokens).values()) == [12, 12, 12]),
+                self.query(tokens))
         for name in (*EDGES, "cloud"):
             limit = int(self.services[name]["stop_grace_period"].rstrip("s"))
             self.assertEqual(nodes[name].stop(limit), 0, name)

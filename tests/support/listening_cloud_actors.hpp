@@ -34,7 +34,7 @@ inline actors::context_store_actor::behavior_type listening_store(
     actors::context_store_actor::pointer, HeardByStore* heard) {
   return {[heard](const actors::AttachClient& attach) {
             heard->attached.push_back(attach);
-            return actors::ClientAttached{7};
+            return actors::ClientAttached{7, std::nullopt};
           },
           [heard](const actors::DetachClient& detach) { heard->detached.push_back(detach); },
           [](const actors::StoreOpen&) {},
@@ -49,6 +49,7 @@ inline actors::context_store_actor::behavior_type listening_store(
           [](const actors::GenerateEnded&) {},
           [](const actors::Sweep&) {},
           [](const actors::DismissClients&) {},
+          [](const actors::AllowEdges&) {},
           [](const actors::GetStoreLevel&) {
             return actors::StoreLevel{};
           }};
