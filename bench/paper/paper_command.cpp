@@ -173,7 +173,7 @@ void register_paper(CLI::App& bench, apps::Command& chosen) {
       "  cecollm bench paper --step-ms 37 --link rtt=2.85ms --modes cloud-only,collaborative\n"
       "  cecollm bench paper --model llama-7b-shape --dtype bf16 --random-prompts 21 \\\n"
       "      --replay-exits 0.4958 --out results\n"
-      "The defaults are those of the committed results: the default model, one thread a side.");
+      "The defaults are the default model in fp32 with one thread a side.");
   command->callback([&chosen, flags, command] {
     chosen = [flags, command](const apps::CommandIo& io) {
       return run(*flags, apps::given_settings(*command, apps::Node::edge, io), io);

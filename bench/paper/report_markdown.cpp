@@ -51,7 +51,8 @@ void write_head(std::ostream& text, const Report& report) {
 }
 
 void write_times(std::ostream& text, const Report& report) {
-  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | requests to "
+  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | requests "
+          "to "
           "the cloud | KiB up | KiB down | total saved | offloaded |\n"
        << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& mode : report.modes) {
@@ -59,10 +60,9 @@ void write_times(std::ostream& text, const Report& report) {
          << rounded(mode.edge.value) << " | " << rounded(mode.cloud.value) << " | "
          << rounded(mode.communication.value) << " | "
          << (mode.request_communication ? rounded(mode.request_communication->value) : "–") << " | "
-         << percent(mode.request_rate.value) << " | "
-         << rounded(mode.up) << " | " << rounded(mode.down) << " | "
-         << percent_with_interval(mode.saved_time) << " | " << percent_with_interval(mode.offloaded)
-         << " |\n";
+         << percent(mode.request_rate.value) << " | " << rounded(mode.up) << " | "
+         << rounded(mode.down) << " | " << percent_with_interval(mode.saved_time) << " | "
+         << percent_with_interval(mode.offloaded) << " |\n";
   }
   text << "\nTotal saved and offloaded: 1 − total time, and 1 − cloud time, over cloud-only's.\n\n";
 }
