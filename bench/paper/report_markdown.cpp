@@ -51,9 +51,8 @@ void write_head(std::ostream& text, const Report& report) {
 }
 
 void write_times(std::ostream& text, const Report& report) {
-  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | requests "
-          "to "
-          "the cloud | KiB up | KiB down | total saved | offloaded |\n"
+  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | "
+          "requests to the cloud | KiB up | KiB down | total saved | offloaded |\n"
        << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& mode : report.modes) {
     text << "| " << mode.mode.name << " | " << with_interval(mode.total) << " | "
