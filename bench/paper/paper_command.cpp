@@ -82,6 +82,8 @@ RunDescription describe(const PaperFlags& flags, const apps::SettingSources& sou
       {"model", describe_model(sources, testbed.config())},
       {"link", (trace.empty() ? text_of(sources, "link.emulate") : trace) +
                    ", emulated below TLS on loopback; edge and cloud are two processes"},
+      {"cloud", flags.run_ahead ? "computes ahead of asks when it is idle"
+                                : "computes a context's rows when it is asked"},
       {"rows", text_of(sources, "link.row_dtype") + "; fp32 in naive"},
       {"prompts", workload.description + ", " + std::to_string(settings.generation.max_tokens) +
                       " tokens each, in " + std::to_string(flags.repetitions) +
@@ -131,6 +133,7 @@ apps::Outcome<void> run(const PaperFlags& flags, const apps::SettingSources& giv
   setting.edge = sources;
   setting.step_ms = flags.step_ms;
   setting.replay = replay_of(flags);
+  setting.run_ahead = flags.run_ahead;
   setting.with_naive = std::ranges::find(*modes, Strategy::naive, &Mode::strategy) != modes->end();
   const auto testbed = Testbed::start(setting);
   if (!testbed) return tl::unexpected(testbed.error());
@@ -170,7 +173,7 @@ void register_paper(CLI::App& bench, apps::Command& chosen) {
       "  cecollm bench paper --step-ms 37 --link rtt=2.85ms --modes cloud-only,collaborative\n"
       "  cecollm bench paper --model llama-7b-shape --dtype bf16 --random-prompts 21 \\\n"
       "      --replay-exits 0.4958 --out results\n"
-      "The defaults are those of the committed results: the default model, one thread a side.");
+      "The defaults are the default model in fp32 with one thread a side.");
   command->callback([&chosen, flags, command] {
     chosen = [flags, command](const apps::CommandIo& io) {
       return run(*flags, apps::given_settings(*command, apps::Node::edge, io), io);

@@ -53,7 +53,7 @@ void add_paper_flags(CLI::App& command, PaperFlags& flags) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
   command
       .add_option("--questions", flags.questions,
-                  "Questions whose answers are judged, evenly over --question-file; 0: none [200]")
+                  "Questions whose answers are judged, evenly over --question-file; 0: none [150]")
       ->type_name("N");
   command
       .add_option("--question-file", flags.question_file,
@@ -89,6 +89,9 @@ void add_paper_flags(CLI::App& command, PaperFlags& flags) {
                   "Share of the other tokens that the first exit takes [0.96]")
       ->type_name("SHARE")
       ->check(CLI::Range(0.0, 1.0));
+  command.add_flag("--run-ahead", flags.run_ahead,
+                   "Let an idle cloud compute rows that it was not asked about yet, which is its "
+                   "own default; here it computes when it is asked, as the paper's does");
   command.add_flag("--no-judge", flags.no_judge,
                    "Do not load the full model: no agreement, no questions");
   command.add_option("--out", flags.out, "Directory of the results [bench/results/paper]")

@@ -23,7 +23,7 @@ struct PaperFlags {
   std::string question_file = "bench/data/eval.json";
   std::size_t most_prompts = 14;
   std::int64_t random_prompt_tokens = 0;
-  std::size_t questions = 200;
+  std::size_t questions = 150;
   std::int64_t answer_tokens = 48;
   std::string thetas = "0.5,0.8,0.9,1";
   std::string modes = "cloud-only,naive,standalone,collaborative";
@@ -31,6 +31,7 @@ struct PaperFlags {
   double step_ms = 0;
   std::optional<double> replay_exits;
   double replay_first_exit = 0.96;
+  bool run_ahead = false;
   bool no_judge = false;
   std::string out = "bench/results/paper";
 };

@@ -30,6 +30,7 @@ ordered_json json_of(const ModeSummary& mode) {
           {"edge_ms", json_of(mode.edge)},
           {"cloud_ms", json_of(mode.cloud)},
           {"communication_ms", json_of(mode.communication)},
+          {"request_communication_ms", json_of(mode.request_communication)},
           {"first_token_p50_ms", mode.first_token_p50},
           {"token_p50_ms", mode.token_p50},
           {"token_p99_ms", mode.token_p99},

@@ -20,8 +20,8 @@ std::string rounded(double value) {
 }
 
 std::string with_interval(const Estimate& estimate) {
-  return rounded(estimate.value) + " (" + rounded(estimate.low) + "–" + rounded(estimate.high) +
-         ")";
+  return rounded(estimate.value) + " [" + rounded(estimate.low) + ", " + rounded(estimate.high) +
+         "]";
 }
 
 std::string percent(double share) {
@@ -30,8 +30,8 @@ std::string percent(double share) {
 
 std::string percent_with_interval(const std::optional<Estimate>& estimate) {
   if (!estimate) return "–";
-  return percent(estimate->value) + " (" + number(100 * estimate->low, 1) + "–" +
-         number(100 * estimate->high, 1) + ")";
+  return percent(estimate->value) + " [" + number(100 * estimate->low, 1) + ", " +
+         number(100 * estimate->high, 1) + "]";
 }
 
 void write_head(std::ostream& text, const Report& report) {
@@ -51,16 +51,17 @@ void write_head(std::ostream& text, const Report& report) {
 }
 
 void write_times(std::ostream& text, const Report& report) {
-  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | requests to the cloud | "
-          "KiB up | KiB down | total saved | offloaded |\n"
-       << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | "
+          "requests to the cloud | KiB up | KiB down | total saved | offloaded |\n"
+       << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& mode : report.modes) {
     text << "| " << mode.mode.name << " | " << with_interval(mode.total) << " | "
          << rounded(mode.edge.value) << " | " << rounded(mode.cloud.value) << " | "
-         << rounded(mode.communication.value) << " | " << percent(mode.request_rate.value) << " | "
-         << rounded(mode.up) << " | " << rounded(mode.down) << " | "
-         << percent_with_interval(mode.saved_time) << " | " << percent_with_interval(mode.offloaded)
-         << " |\n";
+         << rounded(mode.communication.value) << " | "
+         << (mode.request_communication ? rounded(mode.request_communication->value) : "–") << " | "
+         << percent(mode.request_rate.value) << " | " << rounded(mode.up) << " | "
+         << rounded(mode.down) << " | " << percent_with_interval(mode.saved_time) << " | "
+         << percent_with_interval(mode.offloaded) << " |\n";
   }
   text << "\nTotal saved and offloaded: 1 − total time, and 1 − cloud time, over cloud-only's.\n\n";
 }

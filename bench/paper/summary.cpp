@@ -85,6 +85,16 @@ void add_times(ModeSummary& summary, const Trials& trials, std::uint64_t seed) {
       trials, [](const auto& r) { return milliseconds(r.cloud.busy); }, seed);
   summary.communication = mean(
       trials, [](const auto& r) { return milliseconds(r.communication); }, seed);
+  if (const auto strategy = summary.mode.strategy;
+      strategy == Strategy::naive || strategy == Strategy::collaborative) {
+    summary.request_communication = estimate<Trial>(
+        trials, &Trial::prompt,
+        [](const Trial& trial) {
+          const auto& response = trial.response;
+          return RatioPart{milliseconds(response.communication), real(response.from_cloud)};
+        },
+        seed);
+  }
   std::vector<double> first;
   std::vector<double> gaps;
   for (const auto* trial : trials) {

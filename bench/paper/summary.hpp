@@ -25,6 +25,7 @@ struct ModeSummary {
   Estimate edge;
   Estimate cloud;
   Estimate communication;
+  std::optional<Estimate> request_communication;  // of one request; where tokens are asked for
   double first_token_p50 = 0;
   double token_p50 = 0;  // between two tokens
   double token_p99 = 0;

@@ -98,6 +98,7 @@ apps::Outcome<void> Testbed::start_cloud(const TestbedSetting& setting) {
                                      file_in(directory_, "ca.pem"),
                                      "--log-level",
                                      "error"};
+  if (!setting.run_ahead) arguments.emplace_back("--no-run-ahead");
   for (auto& argument : shared_flags(setting.edge)) arguments.push_back(std::move(argument));
   auto process = apps::ChildProcess::start(arguments);
   if (!process) return tl::unexpected(process.error());

@@ -22,6 +22,7 @@ struct TestbedSetting {
   apps::SettingSources edge;         // without cloud and certificates: the testbed makes them
   double step_ms = 0;                // of a full-depth step; 0: as fast as the machine is
   std::optional<ExitReplay> replay;  // in place of confidence; with the edge's generation.seed
+  bool run_ahead = false;            // as the cloud's batch.run_ahead
   bool with_naive = true;
 };
 

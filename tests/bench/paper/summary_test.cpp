@@ -62,6 +62,18 @@ TEST(Summary, CountsTokensBySourceAndLayersBySide) {
   EXPECT_DOUBLE_EQ(collaborative.cloud_work.layer_rows, 10);
 }
 
+TEST(Summary, DividesCommunicationByRequestsWhereTokensAreAskedFor) {
+  Measurement measured;
+  measured.trials = {trial(0, 0, 1, 1), trial(1, 0, 1, 1), trial(1, 1, 1, 1)};
+  measured.trials[1].response.from_cloud = 1;
+  measured.trials[1].response.communication = milliseconds(3);
+  measured.trials[2].response.from_cloud = 3;
+  measured.trials[2].response.communication = milliseconds(5);
+  const auto modes = summarise(two_modes, measured, 1);
+  EXPECT_FALSE(modes[0].request_communication);
+  EXPECT_DOUBLE_EQ(modes[1].request_communication->value, 2);
+}
+
 TEST(Summary, TakesSizesInKibAndGapsOverAllResponses) {
   Measurement measured;
   measured.trials = {trial(0, 0, 1, 1), trial(0, 1, 1, 1)};
