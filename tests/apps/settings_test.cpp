@@ -231,9 +231,11 @@ TEST_F(Settings, OfLogsAreFormatsThatTheLoggerKnows) {
 }
 
 TEST_F(Settings, RefuseATimelineWhereThereIsNone) {
-  EXPECT_EQ(edge_error(flags(
-                with_model({{"generation.mode", {"full"}}, {"log.trace_file", {"trace.json"}}}))),
-            "--trace-file: mode full has no timeline; leave it out, or choose another mode");
+  EXPECT_EQ(
+      edge_error(
+          flags(with_model({{"generation.mode", {"full"}}, {"log.trace_file", {"trace.json"}}}))),
+      "--trace-file: log.trace_file: mode full has no timeline; leave it out, or choose another "
+      "mode");
 }
 
 TEST_F(Settings, NeedAModel) {
