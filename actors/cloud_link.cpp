@@ -218,6 +218,8 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
   self->state.clouds.emplace(self->state.setting.reconnect, self->state.setting.dials.size());
   self->state.random.seed(self->state.setting.reconnect_seed);
   self->state.day.emplace(self->state.setting.budget.per_day);
+  self->state.setting.metrics->retained_row_budget.Set(
+      static_cast<double>(self->state.setting.max_kept_bytes));
   dial(self);
   return {
       [self](const OpenUpload& request) { link::open_upload(self, request); },

@@ -3,6 +3,7 @@
 // the background, puts asks behind the rows they need, and after a lost connection brings the cloud
 // back to the same state from its own copy of the rows.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -71,6 +72,16 @@ struct Upload {
   std::optional<Ask> late;       // abandoned; its answer still tells about the link
   std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
   int reopened_in_vain = 0;      // since the last answer
+  std::uint64_t answered = 0;    // rows that an answer has used
+  TraceHandle trace;             // mostly null
+  /// Rows on their way, for the timeline; empty without one.
+  struct Flight {
+    std::uint64_t end = 0;  // the sequence number behind them
+    std::uint64_t rows = 0;
+    std::uint64_t resent = 0;
+    caf::actor_clock::time_point sent;
+  };
+  std::deque<Flight> flights;
   caf::typed_response_promise<UploadStats> closed;
   UploadStats stats;
 };

@@ -31,6 +31,7 @@ void reopen(Self self, GenerationId generation, Upload& upload) {
   upload.open.epoch = upload.epoch;
   upload.history_sent = 0;
   forget_rows(self, generation);
+  trace_given_up(self, upload);
   upload.phase = Phase::reopening;
   if (upload.ask) upload.ask->sent.reset();
   send_paid(self, generation, upload, upload.open);
@@ -69,6 +70,7 @@ void open_upload(Self self, const OpenUpload& request) {
   upload.open.context = request.generation;
   upload.open.sampling = to_wire(request.sampling);
   upload.open.prompt = request.prompt;
+  upload.trace = request.trace;
   if (can_upload(self)) open_first(self, request.generation, upload);
 }
 
@@ -109,7 +111,7 @@ void add_rows(Self self, const UploadRows& rows) {
     return;
   }
   upload->log.append(*rows.rows.bytes);
-  self->state.setting.metrics->retained_row_bytes.Set(static_cast<double>(kept));
+  show_levels(self);
   pump(self, rows.generation, *upload);
 }
 
@@ -247,6 +249,8 @@ void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes) 
   if (upload == nullptr) return;
   upload->stats.bytes_down += frame_bytes;
   upload->reopened_in_vain = 0;
+  upload->answered = std::max(upload->answered, reply.position);
+  trace_message(self, *upload, "reply", static_cast<std::int64_t>(reply.position));
   const std::chrono::microseconds queue(reply.queue_us);
   const std::chrono::microseconds compute(reply.compute_us);
   for (auto* asked : {&upload->ask, &upload->late}) {

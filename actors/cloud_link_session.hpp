@@ -1,7 +1,7 @@
 #pragma once
 // Internal to cloud_link*.cpp: the parts of the link. `connection` functions live in
 // cloud_link.cpp, `uplink` functions in cloud_link_uplink.cpp, `context` functions in
-// cloud_link_contexts.cpp.
+// cloud_link_contexts.cpp, `timeline` functions in cloud_link_timeline.cpp.
 
 #include "actors/cloud_link.hpp"
 
@@ -26,6 +26,8 @@ void fail_ask(Self self, Upload& upload, std::string reason, bool user_error, bo
 
 /// Row bytes of all generations together.
 std::uint64_t kept_bytes(Self self);
+/// What is kept and what is queued, for the metrics.
+void show_levels(Self self);
 /// Rows of this generation that are on their way will not be acknowledged.
 void forget_rows(Self self, GenerationId generation);
 /// The cost of an ask now, behind everything of ours that is not sent; empty where unknown.
@@ -70,5 +72,14 @@ void rows_held(Self self, const transport::RowsHeld& held, std::size_t frame_byt
 void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes);
 void generated(Self self, const transport::Generated& token, std::size_t frame_bytes);
 void context_fault(Self self, const transport::Fault& fault, std::size_t frame_bytes);
+
+// --- timeline: of a generation that is traced; of no effect for others
+void trace_sent(Self self, Upload& upload, const UploadLog::Batch& batch);
+/// The cloud holds every row before `next_sequence`.
+void trace_confirmed(Self self, Upload& upload, std::uint64_t next_sequence);
+/// What is on its way will not be confirmed.
+void trace_given_up(Self self, Upload& upload);
+/// A message that is no row: "ask" or "reply".
+void trace_message(Self self, const Upload& upload, std::string_view name, std::int64_t position);
 
 }  // namespace cecollm::actors::link

@@ -39,7 +39,20 @@ void send_ask_if_due(Self self, GenerationId generation, Upload& upload) {
   upload.history_sent = ask->output.size();
   ask->sent = self->clock().now();
   if (const auto cost = cost_of_ask(self)) ask->own_queue = cost->uplink;
-  send_paid(self, generation, upload, message);
+  if (send_paid(self, generation, upload, message)) {
+    trace_message(self, upload, "ask", ask->position);
+  }
+}
+
+/// The bytes of this generation's rows that the cloud has not confirmed.
+std::uint64_t queued_bytes(Self self, const Upload& upload) {
+  if (upload.phase == Phase::broken) return 0;
+  return upload.log.unsent() * self->state.setting.row_bytes + upload.log.in_flight_bytes();
+}
+
+void count_wasted(Self self, const Upload& upload) {
+  const auto wasted = upload.stats.rows_up - std::min(upload.stats.rows_up, upload.answered);
+  self->state.setting.metrics->rows_wasted.Increment(static_cast<double>(wasted));
 }
 
 }  // namespace
@@ -76,8 +89,14 @@ std::uint64_t kept_bytes(Self self) {
   return sum;
 }
 
-void show_kept_bytes(Self self) {
-  self->state.setting.metrics->retained_row_bytes.Set(static_cast<double>(kept_bytes(self)));
+void show_levels(Self self) {
+  std::uint64_t queued = 0;
+  for (const auto& [generation, upload] : self->state.uploads) {
+    queued += queued_bytes(self, upload);
+  }
+  const auto& metrics = *self->state.setting.metrics;
+  metrics.retained_row_bytes.Set(static_cast<double>(kept_bytes(self)));
+  metrics.uplink_queue.Set(static_cast<double>(queued));
 }
 
 void forget_rows(Self self, GenerationId generation) {
@@ -89,10 +108,12 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
     send(self, transport::CloseContext{generation, upload.epoch}, &upload);
   }
   forget_rows(self, generation);
+  count_wasted(self, upload);
+  trace_given_up(self, upload);
   auto closed = std::move(upload.closed);
   const auto stats = upload.stats;
   self->state.uploads.erase(generation);
-  show_kept_bytes(self);
+  show_levels(self);
   if (closed.pending()) closed.deliver(stats);
   pump_all(self);
 }
@@ -110,8 +131,9 @@ void stop_upload(Self self, GenerationId generation, Upload& upload, std::string
     return;
   }
   forget_rows(self, generation);
+  trace_given_up(self, upload);
   upload.log = UploadLog(self->state.setting.row_bytes);
-  show_kept_bytes(self);
+  show_levels(self);
 }
 
 bool send_paid(Self self, GenerationId generation, Upload& upload,
@@ -155,6 +177,7 @@ void pump(Self self, GenerationId generation, Upload& upload) {
                                        std::move(batch.payload)})) {
       return;
     }
+    trace_sent(self, upload, batch);
     in_flight += bytes;
     auto& quote = self->state.quote;
     const auto now = self->clock().now();
@@ -187,10 +210,12 @@ void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64
   if (bytes == 0) return;
   const auto rows = bytes / self->state.setting.row_bytes;
   self->state.setting.metrics->rows_acknowledged.Increment(static_cast<double>(rows));
+  trace_confirmed(self, upload, next_sequence);
   if (self->state.probe) {
     self->send(self->state.probe, RowsAcknowledged{generation, bytes, cloud_time});
   }
   pump_all(self);
+  show_levels(self);
 }
 
 void look_at_budget(Self self) {

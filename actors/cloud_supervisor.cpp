@@ -43,6 +43,7 @@ cloud_supervisor_actor::behavior_type cloud_supervisor(CloudSupervisorSelf self,
   state.setting.store.metrics = state.setting.metrics;
   state.setting.peer.metrics = state.setting.metrics;
   state.setting.peer.logger = state.setting.logger;
+  state.setting.store.logger = state.setting.logger;
   state.compute =
       state.setting.detached
           ? self->spawn<child_options + caf::detached>(deep_compute, state.setting.compute)

@@ -1,5 +1,6 @@
 #include "actors/context_store.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -35,10 +36,32 @@ void answer_rows_held(StoreSelf self, const StoredClient& client, std::uint64_t 
   self->send(client.peer, ToPeer{transport::RowsHeld{context, stored.epoch, stored.next_sequence}});
 }
 
-void drop(StoreSelf self, ClientId client_id, StoredClient& client, std::uint64_t context) {
+/// One line for each generation of each edge, which joins the edge's own by instance and
+/// generation.
+void log_end(StoreSelf self, const StoredClient& client, std::uint64_t context,
+             const StoredContext& stored, std::string_view why) {
+  const auto held = self->clock().now() - stored.opened;
+  self->state.setting.logger.info(
+      "context closed", {{"instance", monitoring::hexadecimal(client.instance)},
+                         {"generation", context},
+                         {"edge", client.identity},
+                         {"why", why},
+                         {"epoch", stored.epoch},
+                         {"rows", stored.next_sequence},
+                         {"rows_used", stored.rows_used},
+                         {"answers", stored.answers},
+                         {"cloud_only", stored.generating},
+                         {"held_ms", std::chrono::duration<double, std::milli>(held).count()}});
+}
+
+void drop(StoreSelf self, ClientId client_id, StoredClient& client, std::uint64_t context,
+          std::string_view why) {
   const auto found = client.contexts.find(context);
   if (found == client.contexts.end()) return;
   auto& state = self->state;
+  const auto wasted = found->second.next_sequence - found->second.rows_used;
+  state.setting.metrics->rows_wasted.Increment(static_cast<double>(wasted));
+  log_end(self, client, context, found->second, why);
   state.row_bytes -= found->second.row_bytes;
   --state.contexts;
   const auto use = state.use.find(client.identity);
@@ -52,7 +75,8 @@ void drop(StoreSelf self, ClientId client_id, StoredClient& client, std::uint64_
 /// Frees everything of a client.
 void forget(StoreSelf self, std::map<ClientId, StoredClient>::iterator client) {
   while (!client->second.contexts.empty()) {
-    drop(self, client->first, client->second, client->second.contexts.begin()->first);
+    drop(self, client->first, client->second, client->second.contexts.begin()->first,
+         "the edge did not come back");
   }
   self->state.by_identity.erase({client->second.identity, client->second.instance});
   self->state.clients.erase(client);
@@ -117,7 +141,8 @@ StoredContext* make_context(StoreSelf self, StoredClient& client, std::uint64_t 
   ++state.use[client.identity].contexts;
   auto& stored = client.contexts[context];
   stored.epoch = epoch;
-  stored.last_used = self->clock().now();
+  stored.opened = self->clock().now();
+  stored.last_used = stored.opened;
   report_level(state);
   return &stored;
 }
@@ -149,7 +174,9 @@ ClientAttached attach(StoreSelf self, const AttachClient& attach) {
   const auto* codec = model::find_row_codec(attach.row_dtype);
   // Rows of another encoding would not fit those that are held.
   if (client.codec != nullptr && client.codec != codec) {
-    while (!client.contexts.empty()) drop(self, id, client, client.contexts.begin()->first);
+    while (!client.contexts.empty()) {
+      drop(self, id, client, client.contexts.begin()->first, "rows of another type");
+    }
   }
   client.identity = attach.identity;
   client.instance = attach.instance;
@@ -172,7 +199,9 @@ void detach(StoreSelf self, const DetachClient& detach) {
   for (const auto& [context, stored] : found->second.contexts) {
     if (stored.generating) streams.push_back(context);
   }
-  for (const auto context : streams) drop(self, found->first, found->second, context);
+  for (const auto context : streams) {
+    drop(self, found->first, found->second, context, "nobody reads the stream");
+  }
   if (found->second.contexts.empty()) forget(self, found);
 }
 
@@ -258,7 +287,7 @@ void keep_within_bounds(StoreSelf self, const std::string& identity) {
                  own ? "dropped: the rows of this identity's edges exceed their quota"
                      : "dropped: the cloud's memory for rows is full");
     setting.metrics->contexts_dropped.Increment();
-    drop(self, victim->client, client, victim->context);
+    drop(self, victim->client, client, victim->context, own ? "quota for rows" : "memory for rows");
   }
 }
 
@@ -421,7 +450,7 @@ void sweep(StoreSelf self) {
       if (memory.generating || memory.asks_under_way > 0) continue;
       if (now - memory.last_used >= state.setting.context_ttl) idle.push_back(context);
     }
-    for (const auto context : idle) drop(self, id, stored, context);
+    for (const auto context : idle) drop(self, id, stored, context, "idle");
     if (!stored.attached && stored.contexts.empty()) forget(self, current);
   }
   self->delayed_send(self, state.setting.sweep_interval, Sweep{});
@@ -433,6 +462,7 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
                                                  deep_compute_actor compute) {
   self->state.setting = setting;
   setting.metrics->row_budget.Set(static_cast<double>(setting.max_row_bytes));
+  setting.metrics->context_budget.Set(static_cast<double>(setting.max_contexts));
   self->state.compute = std::move(compute);
   self->delayed_send(self, self->state.setting.sweep_interval, Sweep{});
   return {
@@ -447,7 +477,7 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
         const auto found = client->contexts.find(request.close.context);
         // An epoch's close must not end a later epoch.
         if (found != client->contexts.end() && found->second.epoch <= request.close.epoch) {
-          drop(self, request.client, *client, request.close.context);
+          drop(self, request.client, *client, request.close.context, "closed by the edge");
         }
       },
       [self](const StoreGenerate& request) { start_generate(self, request); },
@@ -457,6 +487,9 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
         if (stored == nullptr || stored->asks_under_way == 0) return;
         --stored->asks_under_way;
         stored->last_used = self->clock().now();
+        if (done.rows_used == 0) return;
+        ++stored->answers;
+        stored->rows_used = std::max(stored->rows_used, static_cast<std::uint64_t>(done.rows_used));
       },
       [self](const AskReturned& returned) { ask_again(self, returned); },
       [self](const SessionEvicted& evicted) {
@@ -468,11 +501,12 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
       [self](const SessionLost& lost) {
         const auto* stored = find_stored(self, lost.key);
         if (stored == nullptr || stored->epoch != lost.epoch) return;
-        drop(self, lost.key.client, *find_client(self, lost.key.client), lost.key.context);
+        drop(self, lost.key.client, *find_client(self, lost.key.client), lost.key.context,
+             "its computation failed");
       },
       [self](const GenerateEnded& ended) {
         if (auto* client = find_client(self, ended.key.client)) {
-          drop(self, ended.key.client, *client, ended.key.context);
+          drop(self, ended.key.client, *client, ended.key.context, "generated");
         }
       },
       [self](const Sweep&) { sweep(self); },

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/type_ids.hpp"
+#include "monitoring/log.hpp"
 #include "monitoring/metrics.hpp"
 
 namespace cecollm::actors {
@@ -31,6 +32,7 @@ struct ContextStoreSetting {
   std::chrono::milliseconds grace_time{0};       // contexts outlive a lost connection this long
   std::chrono::milliseconds sweep_interval{1000};
   monitoring::CloudMetrics* metrics = nullptr;  // not null; outlives the actor
+  monitoring::Logger logger;
 };
 
 /// One context's memory.
@@ -48,7 +50,10 @@ struct StoredContext {
   bool evicted = false;                 // deep compute had more, and gave it up
   std::uint64_t unacknowledged = 0;     // bytes
   int asks_under_way = 0;
-  bool generating = false;  // cloud-only: deep compute runs it, no rows here
+  std::uint64_t answers = 0;
+  std::uint64_t rows_used = 0;  // by an answer
+  bool generating = false;      // cloud-only: deep compute runs it, no rows here
+  caf::actor_clock::time_point opened;
   caf::actor_clock::time_point last_used;
 };
 

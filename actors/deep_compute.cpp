@@ -38,6 +38,10 @@ void supersede(deep::Self self, ContextKey key, DeepContext& context) {
   self->send(context.store, AskDone{key});
 }
 
+void show_waiting(const DeepComputeState& state) {
+  state.setting.metrics->waiting_asks.Set(static_cast<double>(state.asks_waiting));
+}
+
 void take_ask(deep::Self self, DeepAsk& work) {
   auto& state = self->state;
   const auto store = store_of(self);
@@ -110,12 +114,16 @@ deep_compute_actor::behavior_type deep_compute(deep::Self self, DeepComputeSetti
   self->state.setting = std::move(setting);
   self->state.setting.metrics->kv_budget.Set(static_cast<double>(self->state.setting.kv_budget));
   return {
-      [self](DeepAsk& work) { take_ask(self, work); },
+      [self](DeepAsk& work) {
+        take_ask(self, work);
+        show_waiting(self->state);
+      },
       [self](const DeepRows& work) { take_rows(self, work); },
       [self](const DeepGenerate& work) { start_stream(self, work); },
       [self](const RunStep&) {
         auto& state = self->state;
         deep::run_step(self);
+        show_waiting(state);
         // Behind what arrived meanwhile, so that it can take part.
         state.step_due = !state.busy.empty();
         if (state.step_due) self->send(self, RunStep{});
@@ -127,6 +135,7 @@ deep_compute_actor::behavior_type deep_compute(deep::Self self, DeepComputeSetti
           state.setting.metrics->asks[monitoring::CloudAskOutcome::abandoned].Increment();
         }
         deep::erase(self, drop.key);
+        show_waiting(state);
       },
       [self](const GetComputeLevel&) {
         const auto& state = self->state;

@@ -217,10 +217,11 @@ void answer_ask(Self self, ContextKey key, DeepContext& context, const model::Re
   reply.queue_us = micros(queued);
   reply.compute_us = micros(timing.took);
   reply.next_sequence = reply.position;
+  const AskDone done{key, context.ask->position};
   context.ask.reset();
   --self->state.asks_waiting;
   self->send(context.peer, ToPeer{std::move(reply)});
-  self->send(context.store, AskDone{key});
+  self->send(context.store, done);
   metrics.asks[monitoring::CloudAskOutcome::answered].Increment();
   metrics.tokens.Increment();
   metrics.queue_time.Observe(monitoring::seconds(queued));

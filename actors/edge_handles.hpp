@@ -2,7 +2,11 @@
 // The typed interfaces of the edge's actors: who accepts what, a line on each message. In one file
 // because the actors refer to each other.
 
+#include <memory>
+#include <optional>
+
 #include "actors/edge_messages.hpp"
+#include "monitoring/generation_trace.hpp"
 
 namespace cecollm::actors {
 
@@ -29,11 +33,15 @@ using generation_actor = caf::typed_actor<
     /// Of this generation, by its client: stop at once and free everything.
     caf::reacts_to<CancelGeneration>>;
 
+/// The timeline that a generation wants to have; mostly null.
+using TraceHandle = std::shared_ptr<monitoring::GenerationTrace>;
+
 /// See exit_decision.hpp.
 struct BeginDecisions {
   GenerationId generation = 0;
   policy::ExitThresholds thresholds;
   generation_actor reply_to;
+  TraceHandle trace = {};
 };
 using exit_decision_actor = caf::typed_actor<
     /// Remember the thresholds of a generation, or new ones.
@@ -49,6 +57,7 @@ struct OpenUpload {
   model::SamplingParams sampling;
   std::vector<model::TokenId> prompt;  // only where a penalty looks at it
   generation_actor reply_to;           // gets CloudAnswered, CloudFailed
+  TraceHandle trace = {};
 };
 struct GenerateOnCloud {
   GenerationId generation = 0;
@@ -126,9 +135,12 @@ using cloud_link_actor = caf::typed_actor<
 struct BeginSession {
   GenerationId generation = 0;
   model::SamplingParams sampling;
-  exit_decision_actor decisions;  // gets the readings
-  cloud_link_actor link;          // gets the rows; null: they go nowhere
-  generation_actor reply_to;      // gets ComputeFailed
+  exit_decision_actor decisions;               // gets the readings
+  cloud_link_actor link;                       // gets the rows; null: they go nowhere
+  generation_actor reply_to;                   // gets ComputeFailed
+  monitoring::EdgeMetrics* metrics = nullptr;  // null: nobody counts; outlives the session
+  std::optional<caf::actor_clock::time_point> requested = {};  // none: not from its beginning
+  TraceHandle trace = {};
 };
 using shallow_compute_actor = caf::typed_actor<
     /// Open a session.

@@ -56,6 +56,12 @@ GenerationSetting setting_for(const EdgeSupervisorState& state, GenerationId id)
   setting.num_layers = config.num_layers;
   setting.cut = config.exits ? config.exits->layers.front() : config.num_layers;
   setting.metrics = state.setting.metrics;
+  setting.logger = state.setting.logger.with({{"generation", id}});
+  setting.end_log_level = state.setting.end_log_level;
+  setting.detached = state.setting.detached;
+  if (!state.setting.trace_file.empty()) {
+    setting.trace = TraceSetting{state.setting.trace_file, state.setting.logger};
+  }
   if (state.modes) {
     setting.mode = state.modes->mode();
     setting.mode_reason = state.modes->reason();
@@ -152,6 +158,8 @@ GenerationStarted start(EdgeSupervisorSelf self, const StartGeneration& start) {
                         ? "the edge is shutting down"
                         : "the edge runs " + std::to_string(state.generations.size()) +
                               " generations, as many as it may";
+    state.setting.metrics->generations[monitoring::GenerationOutcome::refused].Increment();
+    state.setting.logger.info("generation refused", {{"generation", id}, {"why", refused.error}});
     caf::anon_send(start.client, std::move(refused));
     return {id};
   }
@@ -200,6 +208,11 @@ void child_down(EdgeSupervisorSelf self, const caf::down_msg& down) {
 
 edge_supervisor_actor::behavior_type edge_supervisor(EdgeSupervisorSelf self, EdgeSetting setting) {
   self->state.setting = std::move(setting);
+  if (auto& given = self->state.setting; given.link) {
+    // With a generation's number it names the same generation in the cloud's log.
+    given.logger =
+        given.logger.with({{"instance", monitoring::hexadecimal(given.link->hello.instance)}});
+  }
   self->state.next_generation = self->state.setting.first_generation;
   spawn_children(self);
   if (self->state.link) {

@@ -2,6 +2,7 @@
 // Edge supervisor: builds the edge's actors, starts generations, decides by the link's quality
 // whether the edge works with the cloud or alone, and ends everything in order.
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,6 +35,8 @@ struct EdgeSetting {
   bool detached = true;
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actors
   monitoring::Logger logger;
+  monitoring::LogLevel end_log_level = monitoring::LogLevel::debug;  // of each generation's end
+  std::filesystem::path trace_file;  // of the generation that ended last; empty: none
 };
 
 struct EdgeSupervisorState {

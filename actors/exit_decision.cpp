@@ -8,15 +8,25 @@ exit_decision_actor::behavior_type exit_decision(
   self->state.metrics = metrics;
   return {
       [self](const BeginDecisions& begin) {
-        self->state.generations[begin.generation] = {begin.thresholds, begin.reply_to};
+        self->state.generations[begin.generation] = {begin.thresholds, begin.reply_to, begin.trace};
       },
       [self](const ExitRead& read) {
         const auto found = self->state.generations.find(read.generation);
         if (found == self->state.generations.end()) return;  // ended while its layers ran
-        const auto& [thresholds, reply_to] = found->second;
+        const auto& [thresholds, reply_to, trace] = found->second;
+        const auto begun = trace ? self->clock().now() : caf::actor_clock::time_point{};
         const policy::Confidence confidence{read.reading.confidence};
         self->state.metrics->exit_confidence[read.exit].Observe(confidence.max_probability);
-        switch (policy::decide_exit(confidence, read.exit, thresholds)) {
+        const auto verdict = policy::decide_exit(confidence, read.exit, thresholds);
+        if (trace) {
+          trace->span(monitoring::TraceTrack::exit_decision, policy::name_of(verdict), begun,
+                      self->clock().now(),
+                      {{"exit", read.exit + 1},
+                       {"position", read.position},
+                       {"confidence", confidence.max_probability},
+                       {"threshold", thresholds.values.at(read.exit)}});
+        }
+        switch (verdict) {
           case policy::ExitVerdict::emit:
             self->send(reply_to, ExitTaken{read.position, read.exit, read.reading});
             break;

@@ -15,6 +15,7 @@ struct ExitDecisionState {
   struct Generation {
     policy::ExitThresholds thresholds;
     generation_actor reply_to;
+    TraceHandle trace;
   };
   std::map<GenerationId, Generation> generations;
 };

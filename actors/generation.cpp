@@ -52,11 +52,14 @@ void begin_local(GenerationSelf self) {
   auto& state = self->state;
   const bool upload = state.path == Path::with_cloud;
   state.session_open = true;
-  self->send(state.setting.decisions,
-             BeginDecisions{state.setting.id, state.request.thresholds, self});
-  self->send(state.setting.shallow,
-             BeginSession{state.setting.id, state.request.sampling, state.setting.decisions,
-                          upload ? state.setting.link : cloud_link_actor{}, self});
+  self->send(state.setting.decisions, BeginDecisions{state.setting.id, state.request.thresholds,
+                                                     self, state.timeline.trace()});
+  BeginSession session{state.setting.id, state.request.sampling, state.setting.decisions,
+                       upload ? state.setting.link : cloud_link_actor{}, self};
+  session.metrics = state.setting.metrics;
+  session.trace = state.timeline.trace();
+  if (state.output.empty()) session.requested = state.started;
+  self->send(state.setting.shallow, std::move(session));
   std::vector<model::TokenId> ids = state.prompt;
   ids.insert(ids.end(), state.output.begin(), state.output.end());
   self->send(state.setting.shallow, Advance{state.setting.id, std::move(ids), state.prompt.size()});
@@ -66,6 +69,9 @@ void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
   auto& state = self->state;
   state.prompt = std::move(ids);
   state.result.prompt_tokens = static_cast<std::int64_t>(state.prompt.size());
+  if (state.timeline) {
+    state.timeline.tokenized(state.started, self->clock().now(), state.prompt.size());
+  }
   if (state.prompt.empty()) {
     finish_failed(self, "the prompt is empty: give at least one token", true);
     return;
@@ -95,7 +101,8 @@ void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
     state.upload_open = true;
     self->send(state.setting.link,
                OpenUpload{state.setting.id, state.request.sampling,
-                          penalties(state) ? state.prompt : std::vector<model::TokenId>{}, self});
+                          penalties(state) ? state.prompt : std::vector<model::TokenId>{}, self,
+                          state.timeline.trace()});
   }
   begin_local(self);
 }
@@ -123,6 +130,7 @@ void emit(GenerationSelf self, const model::Reading& reading, policy::Source sou
     state.setting.metrics->inter_token.Observe(monitoring::seconds(now - state.last_token));
   }
   state.last_token = now;
+  if (state.timeline) state.timeline.emitted(now, event);
   state.output.push_back(reading.token);
   state.result.counts.add(source);
 
@@ -154,13 +162,18 @@ void fall_back(GenerationSelf self, monitoring::AskOutcome outcome) {
   auto& state = self->state;
   state.setting.metrics->asks[outcome].Increment();
   const auto fallback = std::exchange(state.waiting, std::nullopt);
-  const auto wait = self->clock().now() - fallback->asked;
-  state.result.cloud_wait += wait;
-  emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false,
-       AskEnd{outcome, wait, {}, {}});
+  const auto now = self->clock().now();
+  const AskEnd end{outcome, now - fallback->asked, {}, {}};
+  state.result.cloud_wait += end.wait;
+  if (outcome != monitoring::AskOutcome::skipped) {
+    state.setting.metrics->cloud_wait.Observe(monitoring::seconds(end.wait));
+  }
+  if (state.timeline) state.timeline.asked(fallback->asked, now, fallback->position, end);
+  emit(self, fallback->reading, {policy::Source::Kind::fallback, fallback->exit}, false, end);
 }
 
-void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason reason) {
+void switch_mode(GenerationState& state, caf::actor_clock::time_point now, policy::Mode mode,
+                 policy::ModeReason reason) {
   if (state.result.mode == mode) return;
   state.result.mode = mode;
   if (mode == policy::Mode::standalone) {
@@ -168,13 +181,14 @@ void switch_mode(GenerationState& state, policy::Mode mode, policy::ModeReason r
   }
   state.result.mode_switches.push_back(
       {static_cast<std::int64_t>(state.output.size()), mode, reason});
+  if (state.timeline) state.timeline.mode_switched(now, state.result.mode_switches.back());
 }
 
 /// A cloud that ran everything is gone: the edge takes over with prompt and emitted ids.
 void take_over(GenerationSelf self, policy::ModeReason reason) {
   auto& state = self->state;
   state.path = Path::local;
-  switch_mode(state, policy::Mode::standalone, reason);
+  switch_mode(state, self->clock().now(), policy::Mode::standalone, reason);
   begin_local(self);
 }
 
@@ -196,18 +210,21 @@ void cloud_answered(GenerationSelf self, const CloudAnswered& answer) {
   if (state.path == Path::on_cloud) {
     if (answer.position != state.wanted_on_cloud) return;
     state.cloud_positions = answer.position;
+    if (state.timeline) state.timeline.generated_on_cloud(self->clock().now(), answer.compute);
     emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, answer.last);
     return;
   }
   if (!state.waiting || state.waiting->position != answer.position) return;  // too late
-  const auto wait = self->clock().now() - state.waiting->asked;
-  state.result.cloud_wait += wait;
-  state.setting.metrics->asks[monitoring::AskOutcome::answered].Increment();
-  state.setting.metrics->cloud_wait.Observe(monitoring::seconds(wait));
+  const auto asked = state.waiting->asked;
+  const auto now = self->clock().now();
+  const AskEnd end{monitoring::AskOutcome::answered, now - asked, answer.queue, answer.compute};
+  state.result.cloud_wait += end.wait;
+  state.setting.metrics->asks[end.outcome].Increment();
+  state.setting.metrics->cloud_wait.Observe(monitoring::seconds(end.wait));
+  if (state.timeline) state.timeline.asked(asked, now, answer.position, end);
   state.cloud_positions = answer.position;
   state.waiting.reset();
-  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false,
-       AskEnd{monitoring::AskOutcome::answered, wait, answer.queue, answer.compute});
+  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false, end);
 }
 
 void cloud_failed(GenerationSelf self, const CloudFailed& failure) {
@@ -233,7 +250,8 @@ void upload_stopped(GenerationSelf self, const UploadStopped& stopped) {
     return;
   }
   state.path = Path::local;
-  switch_mode(state, policy::Mode::standalone, policy::ModeReason::budget_spent);
+  switch_mode(state, self->clock().now(), policy::Mode::standalone,
+              policy::ModeReason::budget_spent);
   if (state.waiting) fall_back(self, monitoring::AskOutcome::skipped);
 }
 
@@ -242,7 +260,8 @@ void mode_changed(GenerationSelf self, const ModeChanged& change) {
   auto& state = self->state;
   if (state.path != Path::with_cloud) return;
   state.alone = change.mode == policy::Mode::standalone;
-  switch_mode(state, state.alone ? policy::Mode::standalone : state.request.mode, change.reason);
+  switch_mode(state, self->clock().now(),
+              state.alone ? policy::Mode::standalone : state.request.mode, change.reason);
 }
 
 void request_changed(GenerationSelf self, const RequestChanged& change) {
@@ -251,8 +270,8 @@ void request_changed(GenerationSelf self, const RequestChanged& change) {
   state.request.token_deadline = change.token_deadline;
   state.request.first_token_deadline = change.first_token_deadline;
   if (state.session_open) {
-    self->send(state.setting.decisions,
-               BeginDecisions{state.setting.id, state.request.thresholds, self});
+    self->send(state.setting.decisions, BeginDecisions{state.setting.id, state.request.thresholds,
+                                                       self, state.timeline.trace()});
   }
 }
 
@@ -269,6 +288,18 @@ void deadline_passed(GenerationSelf self, std::int64_t position) {
   }
 }
 
+/// All that worked for this generation have said their last word: nobody adds to it any more.
+void write_timeline(GenerationSelf self) {
+  auto& state = self->state;
+  state.timeline.finished(state.started, state.result);
+  std::shared_ptr<const monitoring::GenerationTrace> trace = state.timeline.trace();
+  if (state.setting.detached) {
+    self->spawn<caf::detached>(trace_writer, trace, *state.setting.trace);
+  } else {
+    self->spawn(trace_writer, trace, *state.setting.trace);
+  }
+}
+
 /// Second half of finish(): everything is freed and counted.
 void say_goodbye(GenerationSelf self) {
   auto& state = self->state;
@@ -280,6 +311,8 @@ void say_goodbye(GenerationSelf self) {
         state.cloud_positions * (state.setting.num_layers - state.setting.cut);
   }
   count_generation(*state.setting.metrics, result);
+  log_generation(state.setting.logger, state.setting.end_log_level, result);
+  if (state.timeline) write_timeline(self);
   caf::anon_send(state.client, result);
   self->quit();
 }
@@ -342,7 +375,7 @@ void choose_path(GenerationState& state) {
     state.path = Path::on_cloud;
   }
   if (state.alone && state.request.mode != policy::Mode::standalone) {
-    switch_mode(state, policy::Mode::standalone, state.setting.mode_reason);
+    switch_mode(state, state.started, policy::Mode::standalone, state.setting.mode_reason);
   }
 }
 
@@ -379,6 +412,10 @@ generation_actor::behavior_type generation(GenerationSelf self, GenerationSettin
   state.started = self->clock().now();
   state.last_token = state.started;
   state.result.mode = state.request.mode;
+  if (state.setting.trace) {
+    state.timeline =
+        GenerationTimeline(std::make_shared<monitoring::GenerationTrace>(state.setting.id));
+  }
   if (state.setting.vocabulary) {
     state.detokenizer.emplace(*state.setting.vocabulary, true);
     state.stops.emplace(state.request.stop);

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "actors/generation_timeline.hpp"
 #include "actors/tokenizer_actor.hpp"
+#include "actors/trace_writer.hpp"
 #include "actors/type_ids.hpp"
 #include "model/stop_strings.hpp"
 #include "model/tokenizer.hpp"
@@ -31,7 +33,11 @@ struct GenerationSetting {
   std::int64_t cut = 0;                          // E1
   policy::Mode mode = policy::Mode::standalone;  // of the edge, when the generation starts
   policy::ModeReason mode_reason = policy::ModeReason::started;
-  monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
+  monitoring::EdgeMetrics* metrics = nullptr;                        // not null; outlives the actor
+  monitoring::Logger logger;                                         // says which generation it is
+  monitoring::LogLevel end_log_level = monitoring::LogLevel::debug;  // of the line at its end
+  std::optional<TraceSetting> trace;                                 // none: no timeline
+  bool detached = true;                                              // what blocks
 };
 
 struct GenerationState {
@@ -68,6 +74,7 @@ struct GenerationState {
 
   caf::actor_clock::time_point started;
   caf::actor_clock::time_point last_token;
+  GenerationTimeline timeline;
   GenerationFinished result;
 };
 

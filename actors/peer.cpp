@@ -57,7 +57,7 @@ void greet(PeerSelf self, const transport::Hello& hello) {
   self->request(state.setting.store, attach_limit,
                 AttachClient{state.identity, hello.instance, hello.row_dtype, self})
       .then(
-          [self](const ClientAttached& attached) {
+          [self, instance = hello.instance](const ClientAttached& attached) {
             if (self->state.phase != PeerPhase::attaching) return;
             if (attached.refusal) {
               refuse_connection(self, *attached.refusal);
@@ -65,6 +65,9 @@ void greet(PeerSelf self, const transport::Hello& hello) {
             }
             self->state.client = attached.client;
             self->state.phase = PeerPhase::ready;
+            self->state.setting.logger.info(
+                "edge attached",
+                {{"edge", self->state.identity}, {"instance", monitoring::hexadecimal(instance)}});
             send(self, self->state.setting.welcome);
           },
           [self](const caf::error&) {
@@ -128,6 +131,9 @@ struct FromEdge {
 
 void connection_down(PeerSelf self, const transport::Error& reason) {
   auto& state = self->state;
+  if (reason.code == transport::ErrorCode::peer_silent) {
+    state.setting.metrics->heartbeats_missed.Increment();
+  }
   state.setting.logger.info("edge disconnected",
                             {{"edge", state.identity}, {"why", reason.message}});
   if (state.instance) {

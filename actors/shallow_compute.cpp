@@ -31,6 +31,8 @@ policy::BatchCandidate candidate_of(GenerationId generation, const ShallowSessio
 struct Work {
   GenerationId generation = 0;
   std::int64_t first_position = 0;
+  std::size_t stage = 0;            // whose layers run
+  std::int64_t rows = 0;            // through them
   std::optional<std::size_t> exit;  // that is read
   model::Step step;
 };
@@ -39,6 +41,8 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
   Work work;
   work.generation = generation;
   work.first_position = session.session->length();
+  work.stage = session.exit.value_or(0);
+  work.rows = share.rows;
   work.step.session = session.session.get();
   if (session.exit && share.answers) {
     work.exit = std::exchange(session.exit, std::nullopt);
@@ -58,6 +62,27 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
   }
   if (work.exit) work.step.read = {*work.exit};
   return work;
+}
+
+/// The session's KV has grown, or is given up.
+void count_kv(ShallowSession& session, std::int64_t bytes) {
+  const auto grown = bytes - std::exchange(session.kv_bytes, bytes);
+  if (session.metrics != nullptr) session.metrics->kv_bytes.Increment(static_cast<double>(grown));
+}
+
+/// The end of the wait for its first step.
+void count_queue(ShallowSession& session, policy::TimePoint now) {
+  const auto requested = std::exchange(session.requested, std::nullopt);
+  if (!requested || session.metrics == nullptr) return;
+  session.metrics->generation_queue.Observe(monitoring::seconds(now - *requested));
+}
+
+/// A generation's part in one step, among `sharing`.
+void trace_step(monitoring::GenerationTrace& trace, const Work& work, std::size_t sharing,
+                policy::TimePoint begun, policy::TimePoint ended) {
+  trace.span(monitoring::TraceTrack::shallow_compute,
+             work.stage == 0 ? "first layers" : "later layers", begun, ended,
+             {{"exit", work.stage + 1}, {"rows", work.rows}, {"generations_in_step", sharing}});
 }
 
 void tell(ShallowSelf self, const Work& work, ShallowSession& session, model::StepResult result) {
@@ -88,9 +113,15 @@ void run_step(ShallowSelf self) {
     steps.push_back(std::move(works.back().step));
   }
   if (works.empty()) return;
+  const auto begun = self->clock().now();
   auto results = state.engine->run(steps);
   for (std::size_t i = 0; i < works.size(); ++i) {
     auto& session = state.sessions.at(works[i].generation);
+    count_queue(session, begun);
+    count_kv(session, session.session->kv_bytes());
+    if (session.trace) {
+      trace_step(*session.trace, works[i], works.size(), begun, self->clock().now());
+    }
     if (results[i]) {
       tell(self, works[i], session, std::move(*results[i]));
     } else {
@@ -130,6 +161,9 @@ shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
         place.generation = begin.reply_to;
         place.decisions = begin.decisions;
         place.link = begin.link;
+        place.metrics = begin.metrics;
+        place.requested = begin.requested;
+        place.trace = begin.trace;
       },
       [self](const Advance& work) {
         const auto found = self->state.sessions.find(work.generation);
@@ -157,6 +191,7 @@ shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
             found != self->state.sessions.end()) {
           ended.edge_layer_rows = layer_rows(*self->state.engine, *found->second.session);
           ended.values_clamped = found->second.values_clamped;
+          count_kv(found->second, 0);
           self->state.sessions.erase(found);
         }
         return ended;

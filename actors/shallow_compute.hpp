@@ -11,6 +11,7 @@
 
 #include "actors/type_ids.hpp"
 #include "model/engine.hpp"
+#include "monitoring/metrics.hpp"
 #include "policy/batch_plan.hpp"
 
 namespace cecollm::actors {
@@ -25,6 +26,10 @@ struct ShallowSession {
   std::size_t prompt_count = 0;     // how many of them, from the front, belong to the prompt
   std::optional<std::size_t> exit;  // a later exit that waits to be read
   policy::TimePoint arrived{};      // of what waits
+  monitoring::EdgeMetrics* metrics = nullptr;  // null: nobody counts
+  std::optional<policy::TimePoint> requested;  // until its first step
+  std::int64_t kv_bytes = 0;                   // as they are counted
+  TraceHandle trace;                           // mostly null
 };
 
 struct ShallowComputeState {

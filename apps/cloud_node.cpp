@@ -102,7 +102,7 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   if (!engines) return tl::unexpected(engines.error());
 
   monitoring::CloudLabels labels;
-  labels.node = node_info(settings.model, config, identity->whole_digest);
+  labels.node = node_info(settings.model, config, identity->shared_digest);
   labels.fault_codes = transport::fault_code_names();
   std::unique_ptr<CloudNode> node(
       new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels));

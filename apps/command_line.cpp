@@ -14,6 +14,7 @@
 #include "apps/generate_command.hpp"
 #include "apps/inspect_command.hpp"
 #include "apps/load_command.hpp"
+#include "apps/metrics_command.hpp"
 #include "apps/record_command.hpp"
 #include "apps/relay_command.hpp"
 #include "apps/split_command.hpp"
@@ -36,6 +37,7 @@ void register_commands(CLI::App& app, Command& chosen) {
   register_record(app, chosen);
   register_load(app, chosen);
   register_config(app, chosen);
+  register_metrics(app, chosen);
 }
 
 /// The command that the user got as far as naming.

@@ -20,6 +20,16 @@ constexpr std::chrono::seconds actor_limit{30};
 /// A generation has deadlines of its own; this only bounds a broken one.
 constexpr std::chrono::minutes generation_limit{24 * 60};
 
+/// The timeline comes at the end of a generation, a wrong path is to be known before.
+Outcome<void> check_trace_file(const std::filesystem::path& file) {
+  if (file.empty() ||
+      std::filesystem::is_directory(std::filesystem::absolute(file).parent_path())) {
+    return {};
+  }
+  return misused("log.trace_file (--trace-file): " + file.string() +
+                 " is in no directory that exists; make it, or name another file");
+}
+
 }  // namespace
 
 Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
@@ -57,6 +67,9 @@ EdgeNode::EdgeNode(std::shared_ptr<model::Engine> engine,
 Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
                                                    const monitoring::Logger& logger,
                                                    const EngineWrap& wrap) {
+  if (auto usable = check_trace_file(settings.monitoring.trace_file); !usable) {
+    return tl::unexpected(usable.error());
+  }
   // Serves from here on, so that probes and people see a node that loads.
   auto registry = std::make_shared<prometheus::Registry>();
   auto health = std::make_shared<NodeHealth>();
@@ -82,12 +95,15 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   std::unique_ptr<EdgeNode> node(
       new EdgeNode(wrapped(std::move(*engine), wrap), std::move(*tokenizer), std::move(registry),
                    std::move(health), std::move(*monitoring_server),
-                   edge_labels(settings.model, checkpoint->config(), identity->whole_digest)));
+                   edge_labels(settings.model, checkpoint->config(), identity->shared_digest)));
   actors::EdgeSetting setting;
   setting.engine = node->engine_;
   setting.tokenizer = node->tokenizer_;
   setting.metrics = node->metrics_.get();
   setting.logger = logger;
+  // Who serves others accounts for each request; who answers at a terminal has said all there.
+  if (settings.api.listen) setting.end_log_level = monitoring::LogLevel::info;
+  setting.trace_file = settings.monitoring.trace_file;
   setting.probe.heartbeat = settings.link.heartbeat;
   setting.mode = settings.supervisor;
   setting.adaptive = settings.adaptive;

@@ -69,7 +69,7 @@ Outcome<LoadResult> run_load(const EdgeSettings& settings, LoadMaterial material
   if (!links) return tl::unexpected(links.error());
   prometheus::Registry registry;
   monitoring::EdgeMetrics metrics(
-      registry, edge_labels(settings.model, material.config, material.digests.whole));
+      registry, edge_labels(settings.model, material.config, material.digests.shared));
   const auto emulated = load::draw_links(choices.links, edges, choices.plan.seed + 2);
   const auto request = request_of(settings, material);
 

@@ -1,5 +1,7 @@
 #include "apps/node_info.hpp"
 
+#include <utility>
+
 #include "apps/version.hpp"
 #include "policy/mode_controller.hpp"
 
@@ -24,11 +26,10 @@ monitoring::NodeInfo node_info(const ModelSettings& settings, const model::Model
   return info;
 }
 
-monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::ModelConfig& config,
-                                   const std::string& digest) {
+monitoring::EdgeLabels edge_labels(monitoring::NodeInfo node, std::vector<int> exit_layers) {
   monitoring::EdgeLabels labels;
-  labels.node = node_info(settings, config, digest);
-  labels.exit_layers = config.exits->layers;
+  labels.node = std::move(node);
+  labels.exit_layers = std::move(exit_layers);
   for (const auto mode :
        {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
     labels.modes.emplace_back(policy::name_of(mode));
@@ -37,6 +38,11 @@ monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::M
     labels.transition_reasons.emplace_back(policy::name_of(reason));
   }
   return labels;
+}
+
+monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::ModelConfig& config,
+                                   const std::string& digest) {
+  return edge_labels(node_info(settings, config, digest), config.exits->layers);
 }
 
 }  // namespace cecollm::apps

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/settings.hpp"
 #include "monitoring/metrics.hpp"
@@ -14,7 +15,10 @@ std::string model_name(const ModelSettings& settings);
 monitoring::NodeInfo node_info(const ModelSettings& settings, const model::ModelConfig& config,
                                const std::string& digest);
 
-/// The labels of an edge's metrics. `config` has early exits.
+/// The labels of the metrics of an edge, whose model has these exits.
+monitoring::EdgeLabels edge_labels(monitoring::NodeInfo node, std::vector<int> exit_layers);
+
+/// The same, of a model whose `config` has early exits.
 monitoring::EdgeLabels edge_labels(const ModelSettings& settings, const model::ModelConfig& config,
                                    const std::string& digest);
 

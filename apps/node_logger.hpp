@@ -7,7 +7,7 @@
 
 namespace cecollm::apps {
 
-/// Logs to standard error at the configured level, as node `name`.
+/// Logs to standard error at the configured level and in the configured format, as node `name`.
 monitoring::Logger node_logger(std::string_view name, const MonitoringSettings& settings);
 
 }  // namespace cecollm::apps

@@ -525,6 +525,18 @@ constexpr std::array keys{
                .default_text = "info",
                .help = "Least severe messages to log, on standard error",
                .choices = "trace|debug|info|warning|error|off"},
+    SettingKey{.name = "log.format",
+               .flag = "--log-format",
+               .kind = ValueKind::choice,
+               .default_text = "logfmt",
+               .help = "How a line of the log is spelt",
+               .choices = "logfmt|json"},
+    SettingKey{.name = "log.trace_file",
+               .flag = "--trace-file",
+               .kind = ValueKind::path,
+               .applies_to = AppliesTo::edge,
+               .help = "Where to write the timeline of the generation that ended last, in Chrome's "
+                       "trace-event format; not set: nowhere"},
 };
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

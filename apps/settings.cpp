@@ -45,6 +45,10 @@ class Builder {
     settings.supervisor = supervisor(mode);
     settings.api = api();
     settings.monitoring = monitoring();
+    if (mode == GenerationMode::full && !settings.monitoring.trace_file.empty()) {
+      problem(values_.locate("log.trace_file") +
+              ": mode full has no timeline; leave it out, or choose another mode");
+    }
     return settings;
   }
 
@@ -329,7 +333,8 @@ class Builder {
   }
 
   MonitoringSettings monitoring() {
-    return {endpoint("metrics.listen"), get<std::string>("log.level")};
+    return {endpoint("metrics.listen"), get<std::string>("log.level"),
+            get<std::string>("log.format"), get<std::string>("log.trace_file")};
   }
 
   const SettingValues& values_;

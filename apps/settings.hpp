@@ -48,7 +48,9 @@ struct LinkSettings {
 
 struct MonitoringSettings {
   std::optional<transport::Endpoint> metrics_listen;  // absent: no exporter
-  std::string log_level;  // a name that monitoring::log_level_from_name knows
+  std::string log_level;             // a name that monitoring::log_level_from_name knows
+  std::string log_format;            // a name that monitoring::log_format_from_name knows
+  std::filesystem::path trace_file;  // of an edge; empty: none
 };
 
 struct ApiSettings {

@@ -11,9 +11,12 @@ install(PROGRAMS deploy/pki/make-dev-pki.sh deploy/pki/make-pki.sh
         DESTINATION ${CECOLLM_SHARE}/pki COMPONENT program)
 install(DIRECTORY bench/traces DESTINATION ${CECOLLM_SHARE} COMPONENT program
         FILES_MATCHING PATTERN "*.csv")
+install(DIRECTORY deploy/grafana/dashboards deploy/prometheus/rules
+        DESTINATION ${CECOLLM_SHARE}/monitoring COMPONENT program)
 install(FILES deploy/examples/cloud.toml deploy/examples/edge.toml
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm/examples COMPONENT program)
 install(FILES README.md CHANGELOG.md docs/api.md docs/configuration.md docs/deployment.md
+              docs/metrics.md docs/monitoring.md
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm COMPONENT program)
 # Where Debian looks for a package's licence.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm RENAME copyright

@@ -12,6 +12,18 @@ bool never_asks(const ExitThresholds& thresholds) {
   return !thresholds.values.empty() && thresholds.values.front() <= 0.0F;
 }
 
+std::string_view name_of(ExitVerdict verdict) {
+  switch (verdict) {
+    case ExitVerdict::emit:
+      return "emit";
+    case ExitVerdict::deeper:
+      return "deeper";
+    case ExitVerdict::not_sure:
+      return "not_sure";
+  }
+  return "unknown";
+}
+
 ExitVerdict decide_exit(Confidence confidence, std::size_t exit, const ExitThresholds& thresholds) {
   // Written so that a NaN on either side does not emit.
   if (exit < thresholds.values.size() && confidence.max_probability >= thresholds.values[exit]) {

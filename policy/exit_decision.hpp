@@ -2,6 +2,7 @@
 // The exit rule (paper, section IV-B): emit where an exit is sure enough, else go deeper, else ask.
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace cecollm::policy {
@@ -30,6 +31,9 @@ enum class ExitVerdict {
   deeper,    // run the layers up to the next exit
   not_sure,  // the last exit is below its threshold: ask the cloud, or fall back
 };
+
+/// "emit", "deeper", "not_sure".
+std::string_view name_of(ExitVerdict verdict);
 
 /// `exit` is the 0-based index of the exit that was read.
 ExitVerdict decide_exit(Confidence confidence, std::size_t exit, const ExitThresholds& thresholds);

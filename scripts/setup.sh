@@ -4,6 +4,7 @@
 #   scripts/setup.sh          what building and testing need
 #   scripts/setup.sh --lint   clang-format and clang-tidy as well
 #   scripts/setup.sh --fuzz   Clang and its libFuzzer as well
+#   scripts/setup.sh --monitoring   Prometheus as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,8 +13,9 @@ for argument in "$@"; do
   case "$argument" in
     --lint) groups='^(lint)?$' ;;
     --fuzz) groups='^(fuzz)?$' ;;
+    --monitoring) groups='^(monitoring)?$' ;;
     *)
-      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint | --fuzz]" >&2
+      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint | --fuzz | --monitoring]" >&2
       exit 2
       ;;
   esac

@@ -22,8 +22,9 @@ using tests::CommandResult;
 using tests::run_command;
 
 const std::vector<std::vector<std::string>> all_commands{
-    {"cloud"},   {"edge"},  {"generate"}, {"demo"}, {"tokenize"},        {"detokenize"},
-    {"inspect"}, {"split"}, {"record"},   {"load"}, {"config", "check"}, {"config", "keys"}};
+    {"cloud"},           {"edge"},           {"generate"}, {"demo"},   {"tokenize"},
+    {"detokenize"},      {"inspect"},        {"split"},    {"record"}, {"load"},
+    {"config", "check"}, {"config", "keys"}, {"metrics"}};
 
 void expect_misuse(const CommandResult& result) {
   EXPECT_EQ(result.exit_code, 2) << result.err;

@@ -1,9 +1,12 @@
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/command_line_runner.hpp"
 #include "tests/support/cloud_process.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -76,6 +79,44 @@ TEST_F(GenerateCommand, DescribesAGenerationInJson) {
   std::string text;
   for (const auto& token : json["tokens"]) text += token["text"].get<std::string>();
   EXPECT_THAT(json["text"].get<std::string>(), StartsWith(text));
+}
+
+TEST_F(GenerateCommand, WritesATimelineThatAgreesWithItsReport) {
+  const tests::TemporaryDirectory folder;
+  const auto file = folder.path() / "trace.json";
+  const auto json = generate_json(
+      with_prompt({"--mode", "collaborative", "--threshold", "0.8", "--trace-file", file}), true);
+  const auto trace = nlohmann::json::parse(tests::read_whole_file(file));
+  EXPECT_EQ(trace.at("otherData").at("dropped_events"), "0");
+  double whole_begin = -1;
+  double first_end = -1;
+  double last_end = -1;
+  std::map<std::string, int> sources;
+  for (const auto& event : trace.at("traceEvents")) {
+    if (event.at("ph") != "X") continue;
+    const double begin = event.at("ts");
+    const double end = begin + event.at("dur").get<double>();
+    if (event.at("name") == "generation") whole_begin = begin;
+    if (event.at("name") != "token") continue;
+    if (first_end < 0) first_end = end;
+    last_end = end;
+    ++sources[event.at("args").at("source")];
+  }
+  // Microseconds there, milliseconds here.
+  const double first_ms = json["ttft_ms"];
+  EXPECT_NEAR((first_end - whole_begin) / 1000, first_ms, 0.01);
+  EXPECT_NEAR((last_end - first_end) / 1000 / 23, json["tpot_ms"].get<double>(), 1.0);
+  for (const auto& [source, count] : json["counts"].items()) {
+    EXPECT_EQ(sources[source], count.get<int>()) << source;
+  }
+}
+
+TEST_F(GenerateCommand, RefusesATimelineInNoFolderBeforeItLoadsTheModel) {
+  const auto result =
+      generate(with_prompt({"--mode", "standalone", "--trace-file", "/no/such/folder/trace.json"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--trace-file"));
+  EXPECT_THAT(result.err, HasSubstr("/no/such/folder/trace.json"));
 }
 
 TEST_F(GenerateCommand, AsksTheCloudForEveryTokenAboveOneAndGivesTheFullModelsText) {

@@ -222,6 +222,22 @@ TEST_F(Settings, OfLogsAreLevelsThatTheLoggerKnows) {
   }
 }
 
+TEST_F(Settings, OfLogsAreFormatsThatTheLoggerKnows) {
+  for (const char* format : {"logfmt", "json"}) {
+    const auto edge = load_edge_settings(flags(with_model({{"log.format", {format}}})));
+    ASSERT_TRUE(edge) << edge.error().message;
+    EXPECT_TRUE(monitoring::log_format_from_name(edge->monitoring.log_format)) << format;
+  }
+}
+
+TEST_F(Settings, RefuseATimelineWhereThereIsNone) {
+  EXPECT_EQ(
+      edge_error(
+          flags(with_model({{"generation.mode", {"full"}}, {"log.trace_file", {"trace.json"}}}))),
+      "--trace-file: log.trace_file: mode full has no timeline; leave it out, or choose another "
+      "mode");
+}
+
 TEST_F(Settings, NeedAModel) {
   EXPECT_EQ(edge_error({}),
             "the model is missing; give its directory as model.directory (--model)");

@@ -18,8 +18,6 @@ VARIABLES = {variable: node for _, variable, node in KEYS.values()}
 HEALTH_PATHS = {"/livez", "/readyz"}
 METRICS_PATH = "/metrics"
 INSTALLED_TRACES = "/usr/share/cecollm/traces"
-# Written by the generator of monitoring/.
-GENERATED = {"../monitoring/rules", "../monitoring/dashboards"}
 ACTOR_LIMIT_S = 30  # of apps/*_node.cpp
 DRAIN_S = 10  # default of api.drain_timeout
 
@@ -209,9 +207,9 @@ class Compose(Case):
         for name, service in self.compose["services"].items():
             for volume in service.get("volumes", []):
                 source = volume.split(":")[0]
-                if source.startswith(".") and source not in GENERATED:
+                if source.startswith("."):
                     self.assertTrue((DEPLOY / source).exists(), f"{name}: {source}")
-                elif source not in GENERATED:
+                else:
                     self.assertIn(source, self.compose["volumes"])
 
     def test_publishes_ports_that_are_listened_on_and_only_to_this_host(self):
@@ -244,7 +242,8 @@ class Compose(Case):
         self.assertEqual(sorted(targets), sorted(f"{name}:{metrics}" for name in self.nodes()))
         mounts = self.compose["services"]["prometheus"]["volumes"]
         rules = settings["rule_files"][0].rsplit("/", 1)[0]
-        self.assertTrue(any(f":{rules}:" in mount for mount in mounts))
+        source, = [mount.split(":")[0] for mount in mounts if f":{rules}:" in mount]
+        self.assertTrue(list((DEPLOY / source).glob("*.yml")))
 
     def test_grafana_finds_prometheus_and_the_dashboards(self):
         folder = DEPLOY / "grafana/provisioning"
@@ -252,7 +251,9 @@ class Compose(Case):
         self.assertEqual(source["url"], "http://prometheus:9090")
         provider, = yaml.safe_load((folder / "dashboards/cecollm.yml").read_text())["providers"]
         mounts = self.compose["services"]["grafana"]["volumes"]
-        self.assertTrue(any(f":{provider['options']['path']}:" in mount for mount in mounts))
+        boards, = [mount.split(":")[0] for mount in mounts
+                   if f":{provider['options']['path']}:" in mount]
+        self.assertTrue(list((DEPLOY / boards).glob("*.json")))
 
 
 class Kubernetes(Case):
@@ -356,9 +357,17 @@ class Kubernetes(Case):
         rule, = yaml.safe_load((self.folder / "autoscaling/adapter-rules.yaml").read_text())[
             "rules"]["custom"]
         self.assertEqual(scaler["spec"]["metrics"][0]["pods"]["metric"]["name"], rule["name"]["as"])
-        metrics = (SOURCE / "monitoring/metrics.cpp").read_text()
+        metrics = run(BINARY, "metrics").stdout
         for name in re.findall(r"cecollm_\w+", rule["seriesQuery"] + rule["metricsQuery"]):
-            self.assertIn(f'"{re.sub("_(sum|count|bucket)$", "", name)}"', metrics)
+            self.assertIn(f'`{re.sub("_(sum|count|bucket)$", "", name)}`', metrics)
+
+    def test_rules_are_for_the_jobs_that_services_make(self):
+        """The operator names a job after the service."""
+        services = [each["metadata"]["name"] for each in self.of_kind("Service")]
+        alerts = (DEPLOY / "prometheus/rules/alerts.yml").read_text()
+        for pattern in re.findall(r'job=~"([^"]+)"', alerts):
+            for service in services:
+                self.assertRegex(service, f"^{pattern}$")
 
 
 if __name__ == "__main__":

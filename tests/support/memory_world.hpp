@@ -5,6 +5,7 @@
 // cloud, and what names neither is theirs.
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,6 +49,10 @@ class MemoryWorld {
     std::chrono::milliseconds grace_time{60000};
     std::chrono::milliseconds sweep_interval{1000};
     DeterministicConfig::Extension extend_config;
+    monitoring::Logger edge_logger;
+    monitoring::Logger cloud_logger;
+    std::filesystem::path trace_file;  // of edges; empty: none
+    std::size_t max_generations = 64;
   };
 
   explicit MemoryWorld(Options options) : options_(std::move(options)) {
@@ -227,6 +232,10 @@ class MemoryWorld {
     setting.link = std::move(link);
     setting.probe.heartbeat = options_.heartbeat;
     setting.detached = false;
+    setting.max_generations = options_.max_generations;
+    setting.logger = options_.edge_logger;
+    setting.end_log_level = monitoring::LogLevel::info;
+    setting.trace_file = options_.trace_file;
     setting.metrics = &edge.metrics;
     edge.supervisor = system_.spawn(actors::edge_supervisor, std::move(setting));
     time_.serve(edge.supervisor);
@@ -246,6 +255,7 @@ class MemoryWorld {
     setting.store.grace_time = options_.grace_time;
     setting.store.sweep_interval = options_.sweep_interval;
     setting.peer.welcome.cloud_only = true;
+    setting.logger = options_.cloud_logger;
     setting.detached = false;
     return setting;
   }
