@@ -44,8 +44,8 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
 /// time. Fails with `mismatch` for an engine of another part.
 Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only);
 
-/// `automatic` resolved. On a CPU fp32, which with packed weights is faster than bf16 arithmetic even
-/// where a processor has it, reads as few bytes, and is exact; on CUDA bf16.
+/// `automatic` resolved. On a CPU fp32, which with packed weights is faster than bf16 arithmetic
+/// even where a processor has it, reads as few bytes, and is exact; on CUDA bf16.
 DType resolve(ComputeDType dtype, const Device& device = {});
 
 /// Sets the threads of this process's tensor operations and BLAS; 0 leaves the libraries' defaults.

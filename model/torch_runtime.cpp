@@ -20,8 +20,7 @@ void* loaded_symbol(const char* name) {
 }  // namespace
 
 DType resolve(ComputeDType dtype, const Device& device) {
-  const bool automatic_bf16 =
-      dtype == ComputeDType::automatic && device.kind == Device::Kind::cuda;
+  const bool automatic_bf16 = dtype == ComputeDType::automatic && device.kind == Device::Kind::cuda;
   return dtype == ComputeDType::bf16 || automatic_bf16 ? DType::bf16 : DType::f32;
 }
 
