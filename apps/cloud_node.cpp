@@ -21,7 +21,9 @@ Outcome<actors::DeepEngines> load_engines(const CloudSettings& settings,
                                           const model::Checkpoint& checkpoint,
                                           bool serve_cloud_only) {
   const model::EngineOptions options{
-      settings.model.dtype, model::find_row_codec(model::name_of(settings.link.row_dtype))};
+      .dtype = settings.model.dtype,
+      .row_codec = model::find_row_codec(model::name_of(settings.link.row_dtype)),
+      .device = settings.model.device};
   model::set_compute_threads(settings.model.threads);
   actors::DeepEngines engines;
   const auto part = serve_cloud_only ? model::Part::cloud_only : model::Part::cloud;

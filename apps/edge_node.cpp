@@ -88,9 +88,11 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
 
   const auto* codec = model::find_row_codec(model::name_of(settings.link.row_dtype));
   model::set_compute_threads(settings.model.threads);
-  auto engine = model::load_engine(
-      *checkpoint, model::Part::edge,
-      {settings.model.dtype, codec, model::Kernels::packed, settings.model.weights});
+  auto engine = model::load_engine(*checkpoint, model::Part::edge,
+                                   {.dtype = settings.model.dtype,
+                                    .row_codec = codec,
+                                    .weights = settings.model.weights,
+                                    .device = settings.model.device});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   std::unique_ptr<EdgeNode> node(
       new EdgeNode(wrapped(std::move(*engine), wrap), std::move(*tokenizer), std::move(registry),

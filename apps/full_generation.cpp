@@ -92,8 +92,9 @@ Outcome<GenerationReport> generate_full(const EdgeSettings& settings, const Prom
   const auto tokenizer = load_optional_tokenizer(settings.model.directory);
   if (!tokenizer) return tl::unexpected(tokenizer.error());
 
-  model::EngineOptions options{settings.model.dtype, nullptr, model::Kernels::packed,
-                               settings.model.weights};
+  model::EngineOptions options{.dtype = settings.model.dtype,
+                               .weights = settings.model.weights,
+                               .device = settings.model.device};
   // Thresholds ask for what two nodes would give, so rows pass through the codec as theirs do.
   if (!thresholds->empty()) {
     options.row_codec = model::find_row_codec(model::name_of(settings.link.row_dtype));

@@ -69,9 +69,11 @@ Outcome<LoadMaterial> full_material(const LoadFlags& flags, const EdgeSettings& 
   if (!prompts) return tl::unexpected(prompts.error());
   material.prompts = std::move(prompts->prompts);
   model::set_compute_threads(settings.model.threads);
-  auto engine = model::load_engine(
-      *checkpoint, model::Part::edge,
-      {settings.model.dtype, material.codec, model::Kernels::packed, settings.model.weights});
+  auto engine = model::load_engine(*checkpoint, model::Part::edge,
+                                   {.dtype = settings.model.dtype,
+                                    .row_codec = material.codec,
+                                    .weights = settings.model.weights,
+                                    .device = settings.model.device});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   material.engine = std::move(*engine);
   return material;

@@ -22,7 +22,7 @@ monitoring::NodeInfo node_info(const ModelSettings& settings, const model::Model
   for (const int layer : config.exits->layers) {
     info.exit_layers += (info.exit_layers.empty() ? "" : ",") + std::to_string(layer);
   }
-  info.dtype = model::name_of(model::resolve(settings.dtype));
+  info.dtype = model::name_of(model::resolve(settings.dtype, settings.device));
   return info;
 }
 

@@ -81,8 +81,10 @@ Outcome<void> run(const RecordOptions& options, const SettingSources& sources,
   if (!prompts) return tl::unexpected(prompts.error());
 
   model::set_compute_threads(settings->model.threads);
-  auto engine =
-      model::load_engine(*checkpoint, model::Part::whole, {settings->model.dtype, recorded->codec});
+  auto engine = model::load_engine(*checkpoint, model::Part::whole,
+                                   {.dtype = settings->model.dtype,
+                                    .row_codec = recorded->codec,
+                                    .device = settings->model.device});
   if (!engine) return tl::unexpected(to_failure(engine.error()));
   auto writer = load::RecordingWriter::create(options.out, *recorded);
   if (!writer) return tl::unexpected(to_failure(writer.error()));

@@ -45,6 +45,11 @@ constexpr std::array keys{
                    "How weights are held; int8: half the memory of bf16, but other tokens now and "
                    "then (docs/cpu.md)",
                .choices = "stored|int8"},
+    SettingKey{.name = "model.device",
+               .flag = "--device",
+               .default_text = "cpu",
+               .help = "Where to compute: cpu, cuda, or cuda:N for one of several; dtype auto is "
+                       "bf16 on cuda"},
     SettingKey{.name = "model.threads",
                .flag = "--threads",
                .kind = ValueKind::integer,

@@ -164,6 +164,11 @@ class Builder {
     }
     settings.dtype = compute_dtype();
     if (get<std::string>("model.weights") == "int8") settings.weights = model::WeightChoice::int8;
+    if (const auto device = model::parse_device(get<std::string>("model.device"))) {
+      settings.device = *device;
+    } else {
+      problem(values_.locate("model.device") + ": " + device.error().message);
+    }
     settings.threads = static_cast<int>(get<std::int64_t>("model.threads"));
     return settings;
   }

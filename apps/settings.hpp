@@ -31,6 +31,7 @@ struct ModelSettings {
   std::vector<int> exit_layers;  // empty: the checkpoint's own
   model::ComputeDType dtype = model::ComputeDType::automatic;
   model::WeightChoice weights = model::WeightChoice::stored;
+  model::Device device;
   int threads = 0;  // of tensor operations; 0: libtorch's default
 };
 

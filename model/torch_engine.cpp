@@ -4,8 +4,10 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
+#include "model/torch_cuda.hpp"
 #include "model/torch_model.hpp"
 #include "model/torch_pass.hpp"
 #include "model/torch_score.hpp"
@@ -35,17 +37,16 @@ class TorchEngine final : public Engine {
   }
 
   std::int64_t kv_bytes_at(std::int64_t positions) const override {
-    const auto position_bytes = config().num_kv_heads * config().head_dim *
-                                static_cast<std::int64_t>(model_.options().dtype().itemsize());
     std::int64_t total = 0;
     for (const auto& stage : stages()) {
-      total += model::kv_bytes_at(positions, stage.layers.end - stage.layers.begin, position_bytes);
+      total += model::kv_bytes_at(positions, kv_shape(config(), stage), model_.options());
     }
     return total;
   }
 
   std::vector<Result<StepResult>> run(std::span<const Step> batch) override {
     const c10::InferenceMode guard;
+    const c10::DeviceGuard device(model_.options().device());
     TorchPass pass(model_, this, batch);
     Error unfinished{ErrorCode::exhausted, "the pass did not finish"};
     try {
@@ -61,6 +62,7 @@ class TorchEngine final : public Engine {
   Result<std::vector<std::vector<HeadScore>>> score(std::span<const TokenId> ids,
                                                     std::span<const TokenId> targets) override {
     const c10::InferenceMode guard;
+    const c10::DeviceGuard device(model_.options().device());
     try {
       auto session = TorchSession::open(this, config(), stages(), model_.options(), {});
       if (!session) return tl::unexpected(std::move(session.error()));
@@ -96,12 +98,17 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
     return fail(ErrorCode::mismatch,
                 name + ": a model without early exits cannot be cut; name its exit layers");
   }
-  const auto tensor_options = at::TensorOptions().dtype(scalar_type(resolve(options.dtype)));
+  const auto device = find_device(options.device);
+  if (!device) return tl::unexpected(device.error());
+  const auto tensor_options = at::TensorOptions()
+                                  .dtype(scalar_type(resolve(options.dtype, options.device)))
+                                  .device(*device);
   try {
+    const c10::DeviceGuard device_guard(*device);
     auto weights = load_weights(checkpoint, part, tensor_options, options.kernels, options.weights);
     if (!weights) return tl::unexpected(weights.error());
-    return std::make_unique<TorchEngine>(
-        TorchModel(checkpoint.config(), part, *std::move(weights), options.row_codec));
+    return std::make_unique<TorchEngine>(TorchModel(checkpoint.config(), part, *std::move(weights),
+                                                    options.row_codec, options.kernels));
   } catch (const c10::Error& error) {
     return tl::unexpected(torch_error(error, "loading " + name));
   } catch (const std::bad_alloc&) {

@@ -1,11 +1,12 @@
 #pragma once
-// The engine on libtorch: reference numerics for every part, on CPU (and CUDA later).
+// The engine on libtorch: every part, on CPU and CUDA.
 
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "model/checkpoint.hpp"
+#include "model/device.hpp"
 #include "model/engine.hpp"
 #include "model/panel_layout.hpp"
 
@@ -14,7 +15,8 @@ namespace cecollm::model {
 enum class ComputeDType { fp32, bf16, automatic };
 
 /// What computes in fp32 on a CPU. `packed` keeps weights of bf16 in bf16, which is exact, and runs
-/// a layer in a few kernels; `libtorch` is the reference that it is held against.
+/// a layer in a few kernels; `libtorch` is the reference that it is held against. On CUDA they
+/// choose likewise between kernels of our own and libtorch's for passes of few rows in bf16.
 enum class Kernels { packed, libtorch };
 
 struct EngineOptions {
@@ -27,6 +29,8 @@ struct EngineOptions {
   Kernels kernels = Kernels::packed;
   /// int8 needs Kernels::packed in fp32 on a CPU, and is `unsupported` elsewhere.
   WeightChoice weights = WeightChoice::stored;
+  /// `unsupported` where this build or this machine has none such.
+  Device device = {};
 };
 
 /// Loads the tensors of `part`, and no others, as owned copies in the compute dtype. `checkpoint`
@@ -40,9 +44,9 @@ Result<std::unique_ptr<Engine>> load_engine(const Checkpoint& checkpoint, Part p
 /// time. Fails with `mismatch` for an engine of another part.
 Result<std::unique_ptr<Engine>> share_with_cloud_part(const Engine& cloud_only);
 
-/// `automatic` resolved: fp32, which with packed weights is faster than bf16 arithmetic even where
-/// a processor has it, reads as few bytes, and is exact.
-DType resolve(ComputeDType dtype);
+/// `automatic` resolved. On a CPU fp32, which with packed weights is faster than bf16 arithmetic
+/// even where a processor has it, reads as few bytes, and is exact; on CUDA bf16.
+DType resolve(ComputeDType dtype, const Device& device = {});
 
 /// Sets the threads of this process's tensor operations and BLAS; 0 leaves the libraries' defaults.
 /// To be called before the first engine computes.

@@ -13,12 +13,6 @@
 namespace cecollm::model {
 namespace {
 
-at::Tensor select_rows(const at::Tensor& tensor, std::span<const RowSpan> single_rows) {
-  std::vector<std::int64_t> rows;
-  for (const auto& span : single_rows) rows.push_back(span.first_row);
-  return tensor.index_select(0, tensor_of_indices(rows, tensor.options()));
-}
-
 at::Tensor feed_forward(const at::Tensor& x, const LayerWeights& weights) {
   const auto gate_up = project(x, weights.gate_up, weights.gate_up_bias);
   const std::int64_t ffn = gate_up.size(1) / 2;
@@ -27,6 +21,13 @@ at::Tensor feed_forward(const at::Tensor& x, const LayerWeights& weights) {
 }
 
 }  // namespace
+
+at::Tensor select_rows(const at::Tensor& tensor, std::span<const RowSpan> single_rows) {
+  if (std::cmp_equal(single_rows.size(), tensor.size(0))) return tensor;
+  std::vector<std::int64_t> rows;
+  for (const auto& span : single_rows) rows.push_back(span.first_row);
+  return tensor.index_select(0, tensor_of_indices(rows, tensor.options()));
+}
 
 RopeFactors factors_of(std::span<const RowSpan> spans, RopeTable& rope,
                        const at::TensorOptions& options) {
@@ -83,10 +84,8 @@ at::Tensor run_layers(const at::Tensor& hidden, const ModelConfig& config,
     if (output == OutputRows::last_of_session && index + 1 == layers.end) {
       kept = last_rows(spans);
       if (kept.empty()) return {};
-      if (std::cmp_less(kept.size(), state.size(0))) {
-        state = select_rows(state, kept);
-        q = select_rows(q, kept);
-      }
+      state = select_rows(state, kept);
+      q = select_rows(q, kept);
     }
     const auto window = config.sliding_window[static_cast<std::size_t>(index)];
     const auto attention = attend(q, kept, cache_layer, window, masks);

@@ -25,6 +25,9 @@ enum class OutputRows {
 RopeFactors factors_of(std::span<const RowSpan> spans, RopeTable& rope,
                        const at::TensorOptions& options);
 
+/// The rows of `tensor` [n, …] that spans of one row stand for; itself where these are all.
+at::Tensor select_rows(const at::Tensor& tensor, std::span<const RowSpan> single_rows);
+
 /// The last row of every span that ends its session, as spans of one row.
 std::vector<RowSpan> last_rows(std::span<const RowSpan> spans);
 

@@ -40,12 +40,16 @@ std::int64_t StageInput::rows() const {
   return total;
 }
 
-TorchModel::TorchModel(ModelConfig config, Part part, PartWeights weights, const RowCodec* codec)
+TorchModel::TorchModel(ModelConfig config, Part part, PartWeights weights, const RowCodec* codec,
+                       Kernels kernels)
     : config_(std::move(config)),
       stages_(stages_of(config_, part)),
       weights_(std::move(weights)),
       rope_(config_, weights_.options),
-      codec_(codec != nullptr ? codec : find_row_codec(exact_codec)) {}
+      codec_(codec != nullptr ? codec : find_row_codec(exact_codec)),
+      kernels_(kernels) {
+  if (kernels == Kernels::packed) cuda_ = make_cuda_part(config_, stages_, weights_);
+}
 
 TorchModel TorchModel::cloud_part() const {
   PartWeights shared = weights_;  // handles: the tensors themselves are not copied
@@ -56,7 +60,7 @@ TorchModel TorchModel::cloud_part() const {
   } else {
     shared.heads = {weights_.heads.back()};
   }
-  return {config_, Part::cloud, std::move(shared), codec_};
+  return {config_, Part::cloud, std::move(shared), codec_, kernels_};
 }
 
 bool TorchModel::ends_at_first_exit(std::size_t stage) const {
@@ -91,6 +95,10 @@ at::Tensor TorchModel::run_stage(std::size_t stage, std::span<const StageInput> 
   }
   const auto rows = pieces.size() == 1 ? pieces.front() : at::cat(pieces);
 
+  if (cuda_ && cuda_->serves(total)) {
+    const auto all = cuda_->run_stage(stage, rows, spans);
+    return output == OutputRows::all ? all : select_rows(all, last_rows(spans));
+  }
   std::vector<at::Tensor> outputs;
   for (std::int64_t begin = 0; begin < total; begin += max_rows_at_once) {
     const std::int64_t end = std::min(total, begin + max_rows_at_once);
@@ -108,12 +116,24 @@ at::Tensor TorchModel::logits(std::size_t stage, const at::Tensor& rows) const {
       .to(at::kFloat);
 }
 
+std::optional<std::vector<GreedyToken>> TorchModel::read_greedy(std::size_t stage,
+                                                                const at::Tensor& rows) {
+  if (!cuda_) return std::nullopt;
+  return cuda_->read_greedy(stage, rows);
+}
+
+bool TorchModel::is_exact() const {
+  // fp32 represents every compute dtype exactly, and each does itself.
+  if (codec_->name() == exact_codec) return true;
+  const auto dtype = dtype_from_name(codec_->name());
+  return dtype && scalar_type(*dtype) == at::typeMetaToScalarType(weights_.options.dtype());
+}
+
 Result<CodedRows> TorchModel::code(const at::Tensor& rows) const {
   const auto host = to_host_floats(rows);
   auto encoded = codec_->encode(host_values(host), config_.hidden_size);
   if (!encoded) return tl::unexpected(encoded.error());
-  // fp32 represents every compute dtype exactly.
-  if (codec_->name() == exact_codec) return CodedRows{*std::move(encoded), rows};
+  if (is_exact()) return CodedRows{*std::move(encoded), rows};
   auto decoded = decode(*encoded);
   if (!decoded) return tl::unexpected(decoded.error());
   return CodedRows{*std::move(encoded), *std::move(decoded)};

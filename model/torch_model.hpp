@@ -2,6 +2,8 @@
 // One loaded part of a model and the operations that a pass is made of. Internal to model/torch_*.
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "model/config.hpp"
 #include "model/engine.hpp"
 #include "model/partition.hpp"
+#include "model/torch_cuda.hpp"
 #include "model/torch_layer.hpp"
 #include "model/torch_rope.hpp"
 #include "model/torch_weights.hpp"
@@ -33,7 +36,8 @@ struct CodedRows {
 class TorchModel {
  public:
   /// `codec` null: rows are encoded as fp32 and the layers above E1 start from the computed values.
-  TorchModel(ModelConfig config, Part part, PartWeights weights, const RowCodec* codec);
+  TorchModel(ModelConfig config, Part part, PartWeights weights, const RowCodec* codec,
+             Kernels kernels);
 
   /// The cloud part over the same tensors as this cloud_only part.
   TorchModel cloud_part() const;
@@ -54,17 +58,26 @@ class TorchModel {
   /// fp32 logits [n, vocab] of the head of `stage` over its output rows [n, d].
   at::Tensor logits(std::size_t stage, const at::Tensor& rows) const;
 
+  /// What the head of `stage` says of its output rows [n, d] where nothing is sampled; none where
+  /// the device has no kernel for it, and logits() has to be read.
+  std::optional<std::vector<GreedyToken>> read_greedy(std::size_t stage, const at::Tensor& rows);
+
   /// Encodes rows [n, d] and decodes them again.
   Result<CodedRows> code(const at::Tensor& rows) const;
   /// Checks and decodes received rows, by their own codec where they name one: [rows.count, d].
   Result<at::Tensor> decode(const Rows& rows) const;
 
  private:
+  /// Whether rows come out of the codec as they went in.
+  bool is_exact() const;
+
   ModelConfig config_;
   std::vector<Stage> stages_;
   PartWeights weights_;
   RopeTable rope_;
   const RowCodec* codec_;
+  Kernels kernels_;
+  std::shared_ptr<CudaPart> cuda_;  // null: through libtorch
 };
 
 }  // namespace cecollm::model

@@ -48,6 +48,34 @@ Result<void> check_read(const std::vector<std::size_t>& read, const std::vector<
   return {};
 }
 
+/// The rows of the i-th of those whose rows end at `ends`.
+at::Tensor rows_of(const at::Tensor& rows, std::span<const std::int64_t> ends, std::size_t i) {
+  const std::int64_t begin = i == 0 ? 0 : ends[i - 1];
+  return rows.narrow(0, begin, ends[i] - begin);
+}
+
+/// Rows begin .. end - 1, none of which was clamped.
+Rows part_of(const Rows& all, std::int64_t begin, std::int64_t end) {
+  const auto row_bytes = std::ssize(*all.bytes) / all.count;
+  const auto first = all.bytes->begin() + begin * row_bytes;
+  Rows part;
+  part.count = end - begin;
+  part.codec = all.codec;
+  part.bytes =
+      std::make_shared<const std::vector<std::byte>>(first, first + part.count * row_bytes);
+  return part;
+}
+
+/// Whether a reading is the likeliest token and its probability, and nothing else.
+bool is_plain(const SamplingParams& sampling) {
+  return sampling.temperature == 0.0F && !sampling.has_penalties() && sampling.top_logprobs == 0;
+}
+
+Error non_finite_logits(std::size_t stage, std::int64_t length) {
+  return {ErrorCode::non_finite, "the logits of stage " + std::to_string(stage) + " at position " +
+                                     std::to_string(length - 1) + " are not all finite"};
+}
+
 }  // namespace
 
 TorchPass::TorchPass(TorchModel& model, const void* owner, std::span<const Step> batch)
@@ -191,58 +219,122 @@ void TorchPass::run_stage(std::size_t stage) {
   if (group.empty()) return;
   const auto needed = model_.outputs_of(stage);
   const auto outputs = model_.run_stage(stage, inputs, needed);
-  std::int64_t begin = 0;
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const std::int64_t count = needed == OutputRows::all ? inputs[i].rows() : 1;
-    const auto kept = keep_output(*group[i], stage, outputs.narrow(0, begin, count));
-    if (!kept) group[i]->error = kept.error();
-    begin += count;
+  std::vector<std::int64_t> ends;
+  for (const auto& input : inputs) {
+    ends.push_back((ends.empty() ? 0 : ends.back()) +
+                   (needed == OutputRows::all ? input.rows() : 1));
+  }
+  keep_last_outputs(group, stage, outputs, ends);
+  if (model_.ends_at_first_exit(stage)) {
+    keep_coded(group, stage, outputs, ends);
+  } else if (stage + 1 < model_.stages().size()) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      group[i]->changes[stage + 1].added = rows_of(outputs, ends, i);
+    }
   }
 }
 
-Result<void> TorchPass::keep_output(Work& work, std::size_t stage, const at::Tensor& rows) {
-  // A copy: a view would keep the whole batch's rows alive.
-  work.changes[stage].last_output = rows.narrow(0, rows.size(0) - 1, 1).clone();
-  const bool feeds_next = stage + 1 < model_.stages().size();
-  if (!model_.ends_at_first_exit(stage)) {
-    if (feeds_next) work.changes[stage + 1].added = rows;
-    return {};
+void TorchPass::keep_last_outputs(std::span<Work* const> group, std::size_t stage,
+                                  const at::Tensor& outputs, std::span<const std::int64_t> ends) {
+  // Copies: views would keep the whole batch's rows alive.
+  if (group.size() == 1) {
+    group.front()->changes[stage].last_output = outputs.narrow(0, ends.front() - 1, 1).clone();
+    return;
   }
-  auto coded = model_.code(rows);
-  if (!coded) return tl::unexpected(coded.error());
-  work.result.rows = std::move(coded->encoded);
-  if (feeds_next) work.changes[stage + 1].added = std::move(coded->decoded);
-  return {};
+  std::vector<std::int64_t> last;
+  for (const auto end : ends) last.push_back(end - 1);
+  const auto rows = outputs.index_select(0, tensor_of_indices(last, outputs.options()));
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    group[i]->changes[stage].last_output = rows.narrow(0, static_cast<std::int64_t>(i), 1);
+  }
+}
+
+void TorchPass::keep_coded(std::span<Work* const> group, std::size_t stage,
+                           const at::Tensor& outputs, std::span<const std::int64_t> ends) {
+  const auto keep = [&](Work& work, Rows encoded, at::Tensor decoded) {
+    work.result.rows = std::move(encoded);
+    if (stage + 1 < model_.stages().size()) {
+      work.changes[stage + 1].added = std::move(decoded);
+    }
+  };
+  // All at once, which saves a device's round trips, unless somebody's rows need a word of their
+  // own.
+  if (group.size() > 1) {
+    const auto all = model_.code(outputs);
+    if (all && all->encoded.clamped == 0) {
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        keep(*group[i], part_of(all->encoded, i == 0 ? 0 : ends[i - 1], ends[i]),
+             rows_of(all->decoded, ends, i));
+      }
+      return;
+    }
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    auto coded = model_.code(rows_of(outputs, ends, i));
+    if (!coded) {
+      group[i]->error = coded.error();
+    } else {
+      keep(*group[i], std::move(coded->encoded), std::move(coded->decoded));
+    }
+  }
 }
 
 void TorchPass::read_heads(std::size_t stage) {
-  std::vector<Work*> group;
-  std::vector<at::Tensor> rows;
+  std::vector<Work*> greedy;
+  std::vector<Work*> sampled;
   for (auto& work : works_) {
     if (!work.alive() || std::ranges::count(work.step->read, stage) == 0) continue;
-    const auto& computed = work.changes[stage].last_output;
-    const auto& row = computed.defined() ? computed : work.session->stage(stage).last_output;
-    if (!row.defined()) {
+    if (!row_to_read(work, stage).defined()) {
       work.error = Error{ErrorCode::out_of_range,
                          "position " + std::to_string(work.length - 1) +
                              " was computed before a truncation; append it again to read it"};
       continue;
     }
-    group.push_back(&work);
-    rows.push_back(row);
+    (is_plain(work.session->sampling()) ? greedy : sampled).push_back(&work);
   }
-  if (group.empty()) return;
-  const auto logits =
-      to_host_floats(model_.logits(stage, rows.size() == 1 ? rows.front() : at::cat(rows)));
+  if (!greedy.empty() && !read_on_device(stage, greedy)) {
+    sampled.insert(sampled.end(), greedy.begin(), greedy.end());
+  }
+  if (!sampled.empty()) read_on_host(stage, sampled);
+}
+
+const at::Tensor& TorchPass::row_to_read(const Work& work, std::size_t stage) const {
+  const auto& computed = work.changes[stage].last_output;
+  return computed.defined() ? computed : work.session->stage(stage).last_output;
+}
+
+at::Tensor TorchPass::rows_to_read(std::span<Work* const> group, std::size_t stage) const {
+  std::vector<at::Tensor> rows;
+  for (const auto* work : group) rows.push_back(row_to_read(*work, stage));
+  return rows.size() == 1 ? rows.front() : at::cat(rows);
+}
+
+bool TorchPass::read_on_device(std::size_t stage, std::span<Work* const> group) {
+  const auto tokens = model_.read_greedy(stage, rows_to_read(group, stage));
+  if (!tokens) return false;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& token = (*tokens)[i];
+    if (!token.finite) {
+      group[i]->error = non_finite_logits(stage, group[i]->length);
+      continue;
+    }
+    group[i]->result.readings.push_back({token.token,
+                                         static_cast<float>(1.0 / token.sum),
+                                         static_cast<float>(-std::log(token.sum)),
+                                         {}});
+  }
+  return true;
+}
+
+void TorchPass::read_on_host(std::size_t stage, std::span<Work* const> group) {
+  const auto logits = to_host_floats(model_.logits(stage, rows_to_read(group, stage)));
   const auto values = host_values(logits);
   const auto vocab = static_cast<std::size_t>(model_.config().vocab_size);
   for (std::size_t i = 0; i < group.size(); ++i) {
     auto& work = *group[i];
     const auto own = values.subspan(i * vocab, vocab);
     if (!std::ranges::all_of(own, [](float value) { return std::isfinite(value); })) {
-      work.error = Error{ErrorCode::non_finite,
-                         "the logits of stage " + std::to_string(stage) + " at position " +
-                             std::to_string(work.length - 1) + " are not all finite"};
+      work.error = non_finite_logits(stage, work.length);
       continue;
     }
     const auto& history = work.history ? *work.history : work.session->history();

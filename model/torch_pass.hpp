@@ -43,8 +43,18 @@ class TorchPass {
   void embed_ids();
   bool must_run(const Work& work, std::size_t stage) const;
   void run_stage(std::size_t stage);
-  Result<void> keep_output(Work& work, std::size_t stage, const at::Tensor& rows);
+  /// What becomes of a stage's outputs; those of the group's i-th end before row ends[i].
+  void keep_last_outputs(std::span<Work* const> group, std::size_t stage, const at::Tensor& outputs,
+                         std::span<const std::int64_t> ends);
+  void keep_coded(std::span<Work* const> group, std::size_t stage, const at::Tensor& outputs,
+                  std::span<const std::int64_t> ends);
   void read_heads(std::size_t stage);
+  /// [1, d], undefined where a truncation forgot it.
+  const at::Tensor& row_to_read(const Work& work, std::size_t stage) const;
+  at::Tensor rows_to_read(std::span<Work* const> group, std::size_t stage) const;
+  /// False where the device cannot.
+  bool read_on_device(std::size_t stage, std::span<Work* const> group);
+  void read_on_host(std::size_t stage, std::span<Work* const> group);
 
   TorchModel& model_;
   const void* owner_;

@@ -17,6 +17,6 @@ struct ForwardTrace {
 
 /// Runs the whole model over `ids`, one layer after the other, without a row codec.
 Result<ForwardTrace> trace_forward(const Checkpoint& checkpoint, std::span<const TokenId> ids,
-                                   ComputeDType dtype, Kernels kernels);
+                                   ComputeDType dtype, Kernels kernels, const Device& device = {});
 
 }  // namespace cecollm::model

@@ -25,7 +25,9 @@ double scaled(double frequency, const Llama3RopeScaling& scaling) {
   return (1.0 - blend) * frequency / scaling.factor + blend * frequency;
 }
 
-std::vector<float> inverse_frequencies(const ModelConfig& config) {
+}  // namespace
+
+std::vector<float> rope_frequencies(const ModelConfig& config) {
   std::vector<float> result;
   for (int i = 0; i < config.head_dim; i += 2) {
     const double frequency = std::pow(config.rope_theta, -static_cast<double>(i) / config.head_dim);
@@ -35,15 +37,13 @@ std::vector<float> inverse_frequencies(const ModelConfig& config) {
   return result;
 }
 
-}  // namespace
-
 at::Tensor rotate(const at::Tensor& x, const RopeFactors& factors) {
   return at::addcmul(x * factors.cos, at::roll(x, x.size(-1) / 2, -1), factors.sin);
 }
 
 RopeTable::RopeTable(const ModelConfig& config, const at::TensorOptions& options)
     : options_(options),
-      inverse_frequencies_(inverse_frequencies(config)),
+      inverse_frequencies_(rope_frequencies(config)),
       max_positions_(config.max_positions) {}
 
 RopeFactors RopeTable::range(std::int64_t first, std::int64_t count) {

@@ -18,6 +18,9 @@ struct RopeFactors {
 /// x [n, heads, head_dim] rotated.
 at::Tensor rotate(const at::Tensor& x, const RopeFactors& factors);
 
+/// Angle of each pair at position 1, [head_dim / 2].
+std::vector<float> rope_frequencies(const ModelConfig& config);
+
 /// Factors by position. Grows as positions appear, since a model's limit may be far beyond any
 /// text it sees.
 class RopeTable {

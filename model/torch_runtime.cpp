@@ -19,8 +19,9 @@ void* loaded_symbol(const char* name) {
 
 }  // namespace
 
-DType resolve(ComputeDType dtype) {
-  return dtype == ComputeDType::bf16 ? DType::bf16 : DType::f32;
+DType resolve(ComputeDType dtype, const Device& device) {
+  const bool automatic_bf16 = dtype == ComputeDType::automatic && device.kind == Device::Kind::cuda;
+  return dtype == ComputeDType::bf16 || automatic_bf16 ? DType::bf16 : DType::f32;
 }
 
 void set_compute_threads(int threads) {

@@ -46,6 +46,11 @@ void PendingRows::drop(std::int64_t count) {
   truncate(count_ - count);
 }
 
+KvShape kv_shape(const ModelConfig& config, const Stage& stage) {
+  return {stage.layers.end - stage.layers.begin, config.num_kv_heads, config.head_dim,
+          config.max_positions};
+}
+
 Result<std::unique_ptr<TorchSession>> TorchSession::open(const void* owner,
                                                          const ModelConfig& config,
                                                          const std::vector<Stage>& stages,
@@ -53,8 +58,7 @@ Result<std::unique_ptr<TorchSession>> TorchSession::open(const void* owner,
                                                          const SamplingParams& sampling) {
   std::unique_ptr<TorchSession> session(new TorchSession(owner, sampling));
   for (const auto& stage : stages) {
-    auto cache = KvCache::reserve(stage.layers.end - stage.layers.begin, config.num_kv_heads,
-                                  config.head_dim, config.max_positions, options);
+    auto cache = KvCache::reserve(kv_shape(config, stage), options);
     if (!cache) return tl::unexpected(std::move(cache.error()));
     session->stages_.push_back({*std::move(cache), 0, {}, {}});
   }

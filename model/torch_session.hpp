@@ -33,6 +33,9 @@ class PendingRows {
   std::int64_t count_ = 0;
 };
 
+/// Of the caches of `stage`.
+KvShape kv_shape(const ModelConfig& config, const Stage& stage);
+
 /// What a pass adds to one stage of a session; takes effect only at TorchSession::commit.
 struct StageChange {
   at::Tensor added;         // [n, d] rows that now wait for the stage, undefined if none

@@ -10,6 +10,7 @@
 #include "model/audit.hpp"
 #include "model/torch_engine.hpp"
 #include "tests/support/model_errors.hpp"
+#include "tests/support/test_device.hpp"
 
 namespace cecollm::model {
 namespace {
@@ -23,7 +24,8 @@ class DefaultModel : public testing::TestWithParam<int> {
   static void SetUpTestSuite() {
     const auto checkpoint = Checkpoint::open(CECOLLM_DEFAULT_MODEL);
     ASSERT_TRUE(succeeded(checkpoint));
-    auto loaded = load_engine(*checkpoint, Part::whole, {ComputeDType::fp32, nullptr});
+    auto loaded = load_engine(*checkpoint, Part::whole,
+                              {.dtype = ComputeDType::fp32, .device = tests::test_device()});
     ASSERT_TRUE(succeeded(loaded));
     whole = *std::move(loaded);
     const auto file = std::filesystem::path(CECOLLM_FIXTURES) / "default-model" / "golden.json";

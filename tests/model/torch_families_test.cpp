@@ -237,7 +237,8 @@ class Family : public testing::TestWithParam<Architecture> {
 TEST_P(Family, ComputesTheNaiveHiddenStatesAndLogits) {
   const auto expected = naive_.hidden(ids_);
   for (const auto kernels : {Kernels::packed, Kernels::libtorch}) {
-    const auto trace = trace_forward(model_.checkpoint(), ids_, ComputeDType::fp32, kernels);
+    const auto trace =
+        trace_forward(model_.checkpoint(), ids_, ComputeDType::fp32, kernels, tests::test_device());
     ASSERT_TRUE(succeeded(trace));
     ASSERT_EQ(trace->hidden.size(), expected.size());
     for (std::size_t layer = 0; layer < expected.size(); ++layer) {

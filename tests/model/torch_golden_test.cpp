@@ -13,11 +13,13 @@
 #include "model/torch_engine.hpp"
 #include "model/torch_probe.hpp"
 #include "tests/support/model_errors.hpp"
+#include "tests/support/test_device.hpp"
 
 namespace cecollm::model {
 namespace {
 
 using tests::succeeded;
+using tests::test_device;
 
 const std::filesystem::path fixtures = std::filesystem::path(CECOLLM_FIXTURES) / "tiny";
 
@@ -63,7 +65,8 @@ TEST_P(TinyModel, ReproducesEveryHiddenStateAndLogit) {
   ASSERT_EQ(cases.size(), 3U);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto ids = cases[i]["ids"].get<std::vector<TokenId>>();
-    const auto trace = trace_forward(*checkpoint, ids, ComputeDType::fp32, kernels());
+    const auto trace =
+        trace_forward(*checkpoint, ids, ComputeDType::fp32, kernels(), test_device());
     ASSERT_TRUE(succeeded(trace));
     const std::string prefix = std::to_string(i) + ".";
     // The file holds the output of every layer but the last, which it gives as logits.
@@ -80,8 +83,8 @@ TEST_P(TinyModel, ReproducesEveryHiddenStateAndLogit) {
 TEST_P(TinyModel, ContinuesGreedilyAsTheReference) {
   const auto checkpoint = Checkpoint::open(dir());
   ASSERT_TRUE(succeeded(checkpoint));
-  const auto whole =
-      load_engine(*checkpoint, Part::whole, {ComputeDType::fp32, nullptr, kernels()});
+  const auto whole = load_engine(*checkpoint, Part::whole,
+                                 {ComputeDType::fp32, nullptr, kernels(), test_device()});
   ASSERT_TRUE(succeeded(whole));
   for (const auto& golden_case : golden_cases()) {
     const auto expected = golden_case["greedy"].get<std::vector<TokenId>>();

@@ -134,7 +134,9 @@ TEST(Int8Weights, NeedFp32OnTheProcessor) {
 TEST(ComputeDTypes, Bf16SessionsGenerateInBatchesAndParts) {
   const tests::RandomModel model(tests::with_exits(tests::random_llama(), {2, 4}));
   const auto checkpoint = model.checkpoint();
-  const EngineOptions options{ComputeDType::bf16, find_row_codec("fp16")};
+  const EngineOptions options{.dtype = ComputeDType::bf16,
+                              .row_codec = find_row_codec("fp16"),
+                              .device = tests::test_device()};
   const auto edge = load_engine(checkpoint, Part::edge, options);
   const auto cloud = load_engine(checkpoint, Part::cloud, options);
   const auto whole = load_engine(checkpoint, Part::whole, options);

@@ -14,7 +14,7 @@ using tests::open_session;
 using tests::run_one;
 using tests::succeeded;
 
-const std::vector<TokenId> prompt{1, 5, 9, 20, 33, 8, 71};
+const std::vector<TokenId> seven_ids{1, 5, 9, 20, 33, 8, 71};
 
 class TorchSessionTest : public testing::Test {
  protected:
@@ -25,7 +25,7 @@ class TorchSessionTest : public testing::Test {
 
 TEST_F(TorchSessionTest, TheFirstStageRunsAtOnceAndTheOthersWhenRead) {
   const auto session = open_session(*edge_);
-  const auto first = run_one(*edge_, *session, prompt, {});
+  const auto first = run_one(*edge_, *session, seven_ids, {});
   ASSERT_TRUE(succeeded(first));
   EXPECT_EQ(first->rows.count, 7);
   EXPECT_TRUE(first->readings.empty());
@@ -51,7 +51,7 @@ TEST_F(TorchSessionTest, CatchUpInOnePassEqualsRowByRow) {
   const auto late = open_session(*whole_);
   const auto prompt_then_tokens = [&](Session& session, bool each) {
     Result<StepResult> last = StepResult{};
-    for (const TokenId id : prompt) {
+    for (const TokenId id : seven_ids) {
       last = run_one(*whole_, session, std::vector<TokenId>{id},
                      each ? std::vector<std::size_t>{0, 1, 2} : std::vector<std::size_t>{0});
       EXPECT_TRUE(succeeded(last));
@@ -75,13 +75,13 @@ TEST_F(TorchSessionTest, WaitingRowsRunInPiecesAndNewOnesMayComeBetween) {
     step.piece = {stage, rows};
     return whole_->run(std::span(&step, 1)).front();
   };
-  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, seven_ids, {0})));
   const auto piece = run_piece(1, 3);
   ASSERT_TRUE(succeeded(piece));
   EXPECT_EQ(piece->rows.count, 0);
   EXPECT_EQ(session->stage_length(1), 3);
   EXPECT_EQ(session->stage_length(2), 0);
-  auto text = prompt;
+  auto text = seven_ids;
   // More than there was room for behind the rows that wait.
   const std::vector<TokenId> more(40, 4);
   text.insert(text.end(), more.begin(), more.end());
@@ -103,10 +103,10 @@ TEST_F(TorchSessionTest, WaitingRowsRunInPiecesAndNewOnesMayComeBetween) {
 
 TEST_F(TorchSessionTest, WaitingAndNewRowsCatchUpTogether) {
   const auto session = open_session(*whole_);
-  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, seven_ids, {0})));
   ASSERT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{4}, {0, 1})));
   const auto mixed = run_one(*whole_, *session, std::vector<TokenId>{6}, {2});
-  auto text = prompt;
+  auto text = seven_ids;
   text.insert(text.end(), {4, 6});
   const auto fresh = open_session(*whole_);
   const auto expected = run_one(*whole_, *fresh, text, {2});
@@ -116,7 +116,7 @@ TEST_F(TorchSessionTest, WaitingAndNewRowsCatchUpTogether) {
 
 TEST_F(TorchSessionTest, TheSamePositionCanBeReadAgain) {
   const auto session = open_session(*whole_);
-  const auto first = run_one(*whole_, *session, prompt, {0, 2});
+  const auto first = run_one(*whole_, *session, seven_ids, {0, 2});
   const auto again = run_one(*whole_, *session, {}, {0, 1, 2});
   ASSERT_TRUE(succeeded(again));
   EXPECT_TRUE(nearly_equal(first->readings[0], again->readings[0]));
@@ -126,14 +126,14 @@ TEST_F(TorchSessionTest, TheSamePositionCanBeReadAgain) {
 
 TEST_F(TorchSessionTest, TruncatedTextRedoneGivesTheSameReadings) {
   const auto session = open_session(*whole_);
-  const auto first = run_one(*whole_, *session, prompt, {0, 1, 2});
+  const auto first = run_one(*whole_, *session, seven_ids, {0, 1, 2});
   ASSERT_TRUE(succeeded(first));
   for (const std::int64_t length : {6, 3, 0}) {
     ASSERT_TRUE(succeeded(run_one(*whole_, *session, std::vector<TokenId>{90, 91}, {0, 1})));
     session->truncate(length);
     EXPECT_EQ(session->length(), length);
     for (const std::size_t stage : {0, 1, 2}) EXPECT_LE(session->stage_length(stage), length);
-    const std::vector<TokenId> rest(prompt.begin() + length, prompt.end());
+    const std::vector<TokenId> rest(seven_ids.begin() + length, seven_ids.end());
     const auto again = run_one(*whole_, *session, rest, {0, 1, 2});
     ASSERT_TRUE(succeeded(again));
     for (const std::size_t head : {0, 1, 2}) {
@@ -144,11 +144,11 @@ TEST_F(TorchSessionTest, TruncatedTextRedoneGivesTheSameReadings) {
 
 TEST_F(TorchSessionTest, TruncationKeepsTheWaitingRowsBeforeIt) {
   const auto session = open_session(*whole_);
-  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {0})));
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, seven_ids, {0})));
   session->truncate(4);
   const auto cut = run_one(*whole_, *session, {}, {1, 2});
   const auto fresh = open_session(*whole_);
-  const std::vector<TokenId> kept(prompt.begin(), prompt.begin() + 4);
+  const std::vector<TokenId> kept(seven_ids.begin(), seven_ids.begin() + 4);
   const auto expected = run_one(*whole_, *fresh, kept, {1, 2});
   ASSERT_TRUE(succeeded(cut));
   EXPECT_TRUE(nearly_equal(cut->readings[0], expected->readings[0]));
@@ -157,7 +157,7 @@ TEST_F(TorchSessionTest, TruncationKeepsTheWaitingRowsBeforeIt) {
 
 TEST_F(TorchSessionTest, APositionComputedBeforeATruncationMustBeAppendedAgainToBeRead) {
   const auto session = open_session(*whole_);
-  ASSERT_TRUE(succeeded(run_one(*whole_, *session, prompt, {2})));
+  ASSERT_TRUE(succeeded(run_one(*whole_, *session, seven_ids, {2})));
   session->truncate(4);
   EXPECT_TRUE(fails_with(run_one(*whole_, *session, {}, {2}), ErrorCode::out_of_range,
                          {"position 3", "truncation"}));
@@ -165,6 +165,7 @@ TEST_F(TorchSessionTest, APositionComputedBeforeATruncationMustBeAppendedAgainTo
 }
 
 TEST_F(TorchSessionTest, CachesTakeMemoryByThePageAsTheyGrow) {
+  if (tests::test_device().kind != Device::Kind::cpu) GTEST_SKIP() << "pages are the CPU's";
   const auto session = open_session(*whole_);
   EXPECT_EQ(session->kv_bytes(), 0);
   const auto& config = whole_->config();
@@ -182,7 +183,7 @@ TEST_F(TorchSessionTest, AStepThatReadsNothingCatchesUpWhereItIsTold) {
   const auto session = open_session(*whole_);
   Step step;
   step.session = session.get();
-  step.input = prompt;
+  step.input = seven_ids;
   step.catch_up = true;
   ASSERT_TRUE(succeeded(whole_->run(std::span(&step, 1)).front()));
   for (std::size_t stage = 0; stage < whole_->stages().size(); ++stage) {
@@ -190,7 +191,7 @@ TEST_F(TorchSessionTest, AStepThatReadsNothingCatchesUpWhereItIsTold) {
   }
   EXPECT_EQ(session->pending_bytes(), 0);
   const auto later = run_one(*whole_, *session, {}, {2});
-  const auto at_once = run_one(*whole_, *open_session(*whole_), prompt, {2});
+  const auto at_once = run_one(*whole_, *open_session(*whole_), seven_ids, {2});
   ASSERT_TRUE(succeeded(later));
   EXPECT_TRUE(nearly_equal(later->readings[0], at_once->readings[0]));
 }
@@ -212,9 +213,9 @@ TEST_F(TorchSessionTest, PenaltiesLookAtTheHistoryThatStepsAdd) {
   sampling.frequency_penalty = 2.0F;
   sampling.repetition_penalty = 1000.0F;
   const auto session = open_session(*whole_, sampling);
-  auto step = tests::make_step(*session, prompt, {2});
-  step.prompt_history = prompt;
-  std::set<TokenId> seen(prompt.begin(), prompt.end());
+  auto step = tests::make_step(*session, seven_ids, {2});
+  step.prompt_history = seven_ids;
+  std::set<TokenId> seen(seven_ids.begin(), seven_ids.end());
   for (int i = 0; i < 30; ++i) {
     const auto result = whole_->run({&step, 1}).front();
     ASSERT_TRUE(succeeded(result));
@@ -231,7 +232,7 @@ TEST_F(TorchSessionTest, AFailedStepAddsNoHistory) {
   sampling.presence_penalty = 2.0F;
   sampling.repetition_penalty = 1000.0F;
   const auto session = open_session(*whole_, sampling);
-  const auto plain = run_one(*whole_, *session, prompt, {2});
+  const auto plain = run_one(*whole_, *session, seven_ids, {2});
   const TokenId favourite = plain->readings[0].token;
   auto step = tests::make_step(*session, std::vector<TokenId>{96}, {2});
   step.output_history = {favourite};

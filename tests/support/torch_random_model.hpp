@@ -11,6 +11,7 @@
 #include "tests/support/model_errors.hpp"
 #include "tests/support/random_model.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/support/test_device.hpp"
 
 namespace cecollm::tests {
 
@@ -18,7 +19,8 @@ inline std::unique_ptr<model::Engine> load_fp32(const model::Checkpoint& checkpo
                                                 model::Part part,
                                                 const model::RowCodec* codec = nullptr,
                                                 model::Kernels kernels = model::Kernels::packed) {
-  auto engine = model::load_engine(checkpoint, part, {model::ComputeDType::fp32, codec, kernels});
+  auto engine = model::load_engine(checkpoint, part,
+                                   {model::ComputeDType::fp32, codec, kernels, test_device()});
   EXPECT_TRUE(succeeded(engine));
   return engine ? *std::move(engine) : nullptr;
 }
