@@ -13,7 +13,8 @@ apps::Outcome<FullModel> FullModel::load(const apps::ModelSettings& settings) {
   const auto checkpoint = model::Checkpoint::open(settings.directory, settings.exit_layers);
   if (!checkpoint) return tl::unexpected(apps::to_failure(checkpoint.error()));
   // No row codec: the model as it would run on one machine.
-  auto engine = model::load_engine(*checkpoint, model::Part::whole, {settings.dtype});
+  auto engine = model::load_engine(*checkpoint, model::Part::whole,
+                                   {.dtype = settings.dtype, .device = settings.device});
   if (!engine) return tl::unexpected(apps::to_failure(engine.error()));
   return FullModel(*std::move(engine));
 }

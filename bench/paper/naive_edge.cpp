@@ -43,7 +43,10 @@ apps::Outcome<std::unique_ptr<NaiveEdge>> NaiveEdge::start(caf::actor_system& sy
   const auto identity = checkpoint->identity();
   if (!identity) return tl::unexpected(apps::to_failure(identity.error()));
   auto engine = model::load_engine(*checkpoint, model::Part::edge,
-                                   {settings.model.dtype, model::find_row_codec("fp32")});
+                                   {.dtype = settings.model.dtype,
+                                    .row_codec = model::find_row_codec("fp32"),
+                                    .weights = settings.model.weights,
+                                    .device = settings.model.device});
   if (!engine) return tl::unexpected(apps::to_failure(engine.error()));
   std::unique_ptr<NaiveEdge> edge(new NaiveEdge(system, apps::wrapped(std::move(*engine), wrap)));
   auto connected = edge->connect(settings, actors::to_wire(*identity), identity->whole_digest);
