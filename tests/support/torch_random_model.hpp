@@ -20,7 +20,10 @@ inline std::unique_ptr<model::Engine> load_fp32(const model::Checkpoint& checkpo
                                                 const model::RowCodec* codec = nullptr,
                                                 model::Kernels kernels = model::Kernels::packed) {
   auto engine = model::load_engine(checkpoint, part,
-                                   {model::ComputeDType::fp32, codec, kernels, test_device()});
+                                   {.dtype = model::ComputeDType::fp32,
+                                    .row_codec = codec,
+                                    .kernels = kernels,
+                                    .device = test_device()});
   EXPECT_TRUE(succeeded(engine));
   return engine ? *std::move(engine) : nullptr;
 }
