@@ -5,7 +5,7 @@
 namespace cecollm::actors {
 namespace {
 
-double milliseconds(std::chrono::nanoseconds duration) {
+double in_milliseconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -65,9 +65,9 @@ void log_generation(const monitoring::Logger& logger, monitoring::LogLevel level
               {"tokens", end.completion_tokens},
               {"tokens_cloud", end.counts.cloud()},
               {"tokens_fallback", end.counts.fallback()},
-              {"ttft_ms", milliseconds(end.time_to_first_token)},
-              {"total_ms", milliseconds(end.total)},
-              {"cloud_wait_ms", milliseconds(end.cloud_wait)},
+              {"ttft_ms", in_milliseconds(end.time_to_first_token)},
+              {"total_ms", in_milliseconds(end.total)},
+              {"cloud_wait_ms", in_milliseconds(end.cloud_wait)},
               {"rows_up", end.upload.rows_up},
               {"rows_resent", end.upload.rows_resent},
               {"bytes_up", end.upload.bytes_up}});

@@ -26,7 +26,8 @@ std::size_t whole_pages(std::size_t bytes) {
 
 Result<ReservedMemory> ReservedMemory::reserve(std::size_t bytes, Pages pages) {
   if (bytes == 0) return ReservedMemory();  // an empty range cannot be mapped
-  // Where the system does not place the mapping at a huge page's begin, small pages remain at its ends.
+  // Where the system does not place the mapping at a huge page's begin, small pages remain at its
+  // ends.
   const std::size_t unit = pages == Pages::huge ? huge_page_bytes : 1;
   const std::size_t mapped = (bytes + unit - 1) / unit * unit;
   void* data = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE,

@@ -46,7 +46,10 @@ class CudaEngines : public testing::Test {
     const auto checkpoint = Checkpoint::open(CECOLLM_DEFAULT_MODEL);
     EXPECT_TRUE(succeeded(checkpoint));
     auto engine = load_engine(*checkpoint, part,
-                              {.dtype = ComputeDType::bf16, .row_codec = find_row_codec("bf16"), .kernels = kernels, .device = test_device()});
+                              {.dtype = ComputeDType::bf16,
+                               .row_codec = find_row_codec("bf16"),
+                               .kernels = kernels,
+                               .device = test_device()});
     EXPECT_TRUE(succeeded(engine));
     return engine ? *std::move(engine) : nullptr;
   }

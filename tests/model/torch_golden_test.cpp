@@ -83,8 +83,9 @@ TEST_P(TinyModel, ReproducesEveryHiddenStateAndLogit) {
 TEST_P(TinyModel, ContinuesGreedilyAsTheReference) {
   const auto checkpoint = Checkpoint::open(dir());
   ASSERT_TRUE(succeeded(checkpoint));
-  const auto whole = load_engine(*checkpoint, Part::whole,
-                                 {.dtype = ComputeDType::fp32, .kernels = kernels(), .device = test_device()});
+  const auto whole =
+      load_engine(*checkpoint, Part::whole,
+                  {.dtype = ComputeDType::fp32, .kernels = kernels(), .device = test_device()});
   ASSERT_TRUE(succeeded(whole));
   for (const auto& golden_case : golden_cases()) {
     const auto expected = golden_case["greedy"].get<std::vector<TokenId>>();
