@@ -62,6 +62,7 @@ std::vector<DecodeCell> time_decode(const DecodePlan& plan) {
   std::vector<DecodeCell> cells;
   for (const auto batch : plan.batches) {
     std::vector<Contexts> contexts;
+    contexts.reserve(engines.size());
     for (const auto& engine : engines) contexts.emplace_back(*engine, batch, plan.positions);
     std::vector<std::vector<double>> times(engines.size());
     const auto rounds =

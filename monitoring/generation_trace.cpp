@@ -95,7 +95,7 @@ void GenerationTrace::mark(TraceTrack track, std::string_view name, TimePoint at
 void GenerationTrace::finish(TimePoint begin, TimePoint end, std::initializer_list<Field> fields) {
   Event event{'X', TraceTrack::generation, "generation", begin, end - begin, 0, members_of(fields)};
   const std::lock_guard lock(mutex_);
-  whole_.assign(1, std::move(event));
+  whole_.assign(1, event);
 }
 
 std::size_t GenerationTrace::dropped() const {
