@@ -115,6 +115,7 @@ class Child {
       ::dup2(output[1], STDOUT_FILENO);
       for (const int file : {input[0], input[1], output[0], output[1]}) ::close(file);
       std::vector<char*> pointers;
+      pointers.reserve(arguments.size() + 1);
       for (const auto& argument : arguments)
         pointers.push_back(const_cast<char*>(argument.c_str()));
       pointers.push_back(nullptr);
