@@ -9,10 +9,14 @@ namespace {
 thread_local std::size_t allocated_bytes = 0;
 thread_local std::size_t largest_request = 0;
 
-void* allocate(std::size_t size) {
+void* try_allocate(std::size_t size) noexcept {
   allocated_bytes += size;
   largest_request = std::max(largest_request, size);
-  void* memory = std::malloc(size == 0 ? 1 : size);
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+void* allocate(std::size_t size) {
+  void* memory = try_allocate(size);
   if (memory == nullptr) {
     throw std::bad_alloc();
   }
@@ -26,6 +30,13 @@ void* operator new(std::size_t size) {
 }
 void* operator new[](std::size_t size) {
   return allocate(size);
+}
+// std::stable_sort takes its buffer by these and gives it back by the plain operator delete.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return try_allocate(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return try_allocate(size);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
