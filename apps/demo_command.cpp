@@ -93,10 +93,6 @@ Outcome<GenerationReport> run_edge(const EdgeSettings& settings, const DemoOptio
   return report;
 }
 
-double milliseconds(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 /// How many leading tokens two runs share.
 std::size_t common_tokens(const GenerationReport& a, const GenerationReport& b) {
   std::size_t count = 0;
@@ -134,8 +130,8 @@ void print_summary(std::ostream& out, const GenerationReport& collaborative,
       << "   sources\n";
   for (const auto* report : {&collaborative, &standalone, &full}) {
     out << std::left << std::setw(16) << report->mode << std::right << std::setw(8)
-        << report->tokens.size() << std::setw(12) << milliseconds(report->time_to_first_token)
-        << std::setw(12) << milliseconds(report->time_per_token()) << std::setw(15)
+        << report->tokens.size() << std::setw(12) << in_milliseconds(report->time_to_first_token)
+        << std::setw(12) << in_milliseconds(report->time_per_token()) << std::setw(15)
         << common_tokens(*report, full) << " tokens   " << sources_of(*report) << '\n';
   }
   out << "\nOne thread a side on loopback; the standalone text:\n"

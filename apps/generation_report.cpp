@@ -3,11 +3,12 @@
 #include <nlohmann/json.hpp>
 
 namespace cecollm::apps {
-namespace {
 
-double milliseconds(std::chrono::nanoseconds duration) {
+double in_milliseconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
+
+namespace {
 
 nlohmann::ordered_json json_of(const ReportedToken& token) {
   nlohmann::ordered_json json{{"id", token.id},
@@ -93,8 +94,8 @@ std::string to_json(const GenerationReport& report) {
       {"rows_resent", report.upload.rows_resent},
       {"values_clamped", report.values_clamped},
       {"edge_share", report.compute.edge_share()},
-      {"ttft_ms", milliseconds(report.time_to_first_token)},
-      {"tpot_ms", milliseconds(report.time_per_token())},
+      {"ttft_ms", in_milliseconds(report.time_to_first_token)},
+      {"tpot_ms", in_milliseconds(report.time_per_token())},
       {"mode", report.mode},
       {"mode_switches", std::move(mode_switches)},
       {"warning", report.warning}};

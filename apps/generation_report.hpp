@@ -10,6 +10,9 @@
 
 namespace cecollm::apps {
 
+/// As reports show durations.
+double in_milliseconds(std::chrono::nanoseconds duration);
+
 struct ReportedToken {
   model::TokenId id = 0;
   std::string text;

@@ -1,7 +1,6 @@
-#include <chrono>
-
 #include <nlohmann/json.hpp>
 
+#include "apps/generation_report.hpp"
 #include "bench/paper/report.hpp"
 
 namespace cecollm::bench {
@@ -51,10 +50,6 @@ ordered_json json_of(const ModeSummary& mode) {
           {"question_agreement", json_of(mode.question_agreement)}};
 }
 
-double milliseconds(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 ordered_json json_of(const Trial& trial, const std::string& mode) {
   const auto& response = trial.response;
   return {{"mode", mode},
@@ -62,10 +57,10 @@ ordered_json json_of(const Trial& trial, const std::string& mode) {
           {"repetition", trial.repetition},
           {"tokens", response.tokens.size()},
           {"from_cloud", response.from_cloud},
-          {"total_ms", milliseconds(response.total)},
-          {"edge_ms", milliseconds(response.edge.busy)},
-          {"cloud_ms", milliseconds(response.cloud.busy)},
-          {"communication_ms", milliseconds(response.communication)}};
+          {"total_ms", apps::in_milliseconds(response.total)},
+          {"edge_ms", apps::in_milliseconds(response.edge.busy)},
+          {"cloud_ms", apps::in_milliseconds(response.cloud.busy)},
+          {"communication_ms", apps::in_milliseconds(response.communication)}};
 }
 
 }  // namespace

@@ -5,14 +5,12 @@
 #include <functional>
 #include <map>
 
+#include "apps/generation_report.hpp"
+
 namespace cecollm::bench {
 namespace {
 
-using std::chrono::nanoseconds;
-
-double milliseconds(nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
+using apps::in_milliseconds;
 
 template <class Integer>
 double real(Integer value) {
@@ -78,28 +76,28 @@ SideWork work_of(const Trials& trials, ComputeTotals Response::*side) {
 
 void add_times(ModeSummary& summary, const Trials& trials, std::uint64_t seed) {
   summary.total = mean(
-      trials, [](const auto& r) { return milliseconds(r.total); }, seed);
+      trials, [](const auto& r) { return in_milliseconds(r.total); }, seed);
   summary.edge = mean(
-      trials, [](const auto& r) { return milliseconds(r.edge.busy); }, seed);
+      trials, [](const auto& r) { return in_milliseconds(r.edge.busy); }, seed);
   summary.cloud = mean(
-      trials, [](const auto& r) { return milliseconds(r.cloud.busy); }, seed);
+      trials, [](const auto& r) { return in_milliseconds(r.cloud.busy); }, seed);
   summary.communication = mean(
-      trials, [](const auto& r) { return milliseconds(r.communication); }, seed);
+      trials, [](const auto& r) { return in_milliseconds(r.communication); }, seed);
   if (const auto strategy = summary.mode.strategy;
       strategy == Strategy::naive || strategy == Strategy::collaborative) {
     summary.request_communication = estimate<Trial>(
         trials, &Trial::prompt,
         [](const Trial& trial) {
           const auto& response = trial.response;
-          return RatioPart{milliseconds(response.communication), real(response.from_cloud)};
+          return RatioPart{in_milliseconds(response.communication), real(response.from_cloud)};
         },
         seed);
   }
   std::vector<double> first;
   std::vector<double> gaps;
   for (const auto* trial : trials) {
-    first.push_back(milliseconds(trial->response.first_token));
-    for (const auto gap : trial->response.gaps) gaps.push_back(milliseconds(gap));
+    first.push_back(in_milliseconds(trial->response.first_token));
+    for (const auto gap : trial->response.gaps) gaps.push_back(in_milliseconds(gap));
   }
   summary.first_token_p50 = quantile(first, 0.5);
   summary.token_p50 = quantile(gaps, 0.5);
@@ -196,9 +194,9 @@ std::vector<ModeSummary> summarise(const std::vector<Mode>& modes, const Measure
     add_times(summary, trials[i], seed);
     add_shares(summary, trials[i], seed);
     summary.saved_time = saved(
-        trials[i], baseline, [](const auto& r) { return milliseconds(r.total); }, seed);
+        trials[i], baseline, [](const auto& r) { return in_milliseconds(r.total); }, seed);
     summary.offloaded = saved(
-        trials[i], baseline, [](const auto& r) { return milliseconds(r.cloud.busy); }, seed);
+        trials[i], baseline, [](const auto& r) { return in_milliseconds(r.cloud.busy); }, seed);
     add_sizes(summary, trials[i]);
     summary.edge_work = work_of(trials[i], &Response::edge);
     summary.cloud_work = work_of(trials[i], &Response::cloud);
