@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using tests::MemoryWorld;
 
-constexpr std::size_t row_bytes = 16U * 4U;  // of the fake model
+constexpr std::size_t fake_row_bytes = 16U * 4U;
 
 GenerationRequest three_ids_and(std::int64_t max_tokens, float threshold) {
   GenerationRequest request;
@@ -100,7 +100,7 @@ TEST_F(NodeMonitoring, ShowsRowsThatTheCloudHasNotConfirmedAsQueue) {
   double queued = 0;
   world.after_tokens(3, [&] { queued = world.edge_metrics().uplink_queue.Value(); });
   run(world, request);
-  EXPECT_EQ(queued, (3 + 2) * row_bytes);
+  EXPECT_EQ(queued, (3 + 2) * fake_row_bytes);
   EXPECT_EQ(world.edge_metrics().uplink_queue.Value(), 0);
 }
 
