@@ -11,7 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// How far each stage of each session of a batch has come: [session][stage].
-using Progress = std::vector<std::vector<std::int64_t>>;
+using LayersDone = std::vector<std::vector<std::int64_t>>;
 
 class MeteredEngine final : public model::Engine {
  public:
@@ -53,8 +53,8 @@ class MeteredEngine final : public model::Engine {
   }
 
  private:
-  Progress progress_of(std::span<const model::Step> batch) const {
-    Progress progress;
+  LayersDone progress_of(std::span<const model::Step> batch) const {
+    LayersDone progress;
     for (const auto& step : batch) {
       auto& stages_done = progress.emplace_back();
       for (std::size_t stage = 0; stage < stages().size(); ++stage) {
@@ -65,7 +65,7 @@ class MeteredEngine final : public model::Engine {
   }
 
   /// Adds what was computed between two states, gives the number of layers that ran.
-  int count_layers(const Progress& before, const Progress& after, ComputeTotals& pass) const {
+  int count_layers(const LayersDone& before, const LayersDone& after, ComputeTotals& pass) const {
     int layers_run = 0;
     for (std::size_t stage = 0; stage < stages().size(); ++stage) {
       const auto& range = stages()[stage].layers;
