@@ -13,7 +13,7 @@ namespace cecollm::model {
 namespace {
 
 constexpr const char* embedding_name = "model.embed_tokens.weight";
-constexpr std::size_t bytes_at_once = std::size_t{4} << 20;
+constexpr std::size_t bytes_packed_at_once = std::size_t{4} << 20;
 
 /// Reads a part's tensors. The first thing that fails is kept in `error`; what is read after it is
 /// of no use.
@@ -163,7 +163,7 @@ class PackedReader {
   template <class Use>
   static void for_each_bytes(const TensorView& source, std::int64_t columns, const Use& use) {
     const std::size_t row = element_bytes(source.dtype) * static_cast<std::size_t>(columns);
-    const std::size_t rows = std::max<std::size_t>(1, bytes_at_once / row);
+    const std::size_t rows = std::max<std::size_t>(1, bytes_packed_at_once / row);
     // Whole panels, but for the last piece.
     const std::size_t whole = std::max<std::size_t>(1, rows / panel_outputs * panel_outputs) * row;
     for (std::size_t begin = 0; begin < source.bytes.size(); begin += whole) {

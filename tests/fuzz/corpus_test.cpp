@@ -19,12 +19,17 @@ struct Target {
   void (*run)(std::string_view input);
 };
 const std::vector<Target>& all_targets() {
-  static const std::vector<Target> targets{
-      {"frame_stream", frame_stream},         {"wire_message", wire_message},
-      {"safetensors", safetensors},           {"model_config", model_config},
-      {"tokenizer_json", tokenizer_json},     {"completion_request", completion_request},
-      {"http_request", http_request},         {"toml_settings", toml_settings},
-      {"link_description", link_description}, {"recording", recording}};
+  static const std::vector<Target> targets{{"frame_stream", frame_stream},
+                                           {"wire_message", wire_message},
+                                           {"safetensors", safetensors},
+                                           {"model_config", model_config},
+                                           {"tokenizer_json", tokenizer_json},
+                                           {"chat_template", chat_template},
+                                           {"completion_request", completion_request},
+                                           {"http_request", http_request},
+                                           {"toml_settings", toml_settings},
+                                           {"link_description", link_description},
+                                           {"recording", recording}};
   return targets;
 }
 

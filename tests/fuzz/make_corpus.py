@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the binary seeds of tests/fuzz/corpus anew: wire messages and streams of them, safetensors
-files, recordings. The textual ones are kept as they are. Needs protoc.
+files, recordings; and the chat templates of the fixtures. Other textual seeds stay as they are. Needs protoc.
   tests/fuzz/make_corpus.py"""
 import json
 import pathlib
@@ -74,6 +74,16 @@ def recording():
             + struct.pack("<II", 0, 1))
 
 
+def templates():
+    cases = json.loads((ROOT / "tests/fixtures/chat_templates/cases.json").read_text(encoding="utf-8"))
+    for case in cases["chats"]:
+        write("chat_template", case["name"].split(",")[0], case["template"].encode())
+    for i, case in enumerate(cases["constructs"]):
+        write("chat_template", f"construct_{i:02}", case["template"].encode())
+    for i, source in enumerate(cases["failures"]):
+        write("chat_template", f"failure_{i:02}", source.encode())
+
+
 def main():
     bodies = {name: envelope(text) for name, text in MESSAGES.items()}
     for name, body in bodies.items():
@@ -88,6 +98,7 @@ def main():
     write("safetensors", "file", safetensors(header, bytes(64)))
     write("safetensors", "header", json.dumps(header).encode())
     write("safetensors", "short", safetensors(header, bytes(8)))
+    templates()
     write("recording", "two_tokens", recording())
 
 

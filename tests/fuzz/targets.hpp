@@ -23,6 +23,7 @@ void wire_message(std::string_view input);        // one envelope
 void safetensors(std::string_view input);         // a checkpoint file, or its header alone
 void model_config(std::string_view input);        // config.json and generation_config.json
 void tokenizer_json(std::string_view input);      // tokenizer.json, and text with what it describes
+void chat_template(std::string_view input);       // a template, and a chat through it
 void completion_request(std::string_view input);  // bodies of the HTTP API
 void http_request(std::string_view input);        // bytes of an HTTP connection
 void toml_settings(std::string_view input);       // the configuration of a node
