@@ -1,12 +1,16 @@
 #include "api/service.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <random>
 #include <utility>
 
 #include "actors/type_ids.hpp"
+#include "api/chat_response.hpp"
 #include "api/completion_response.hpp"
 #include "api/token_requests.hpp"
+#include "model/guarded_text.hpp"
 
 namespace cecollm::api {
 namespace {
@@ -37,6 +41,18 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm time{};
+  ::localtime_r(&now, &time);
+  return time;
+}
+
+Error error_of(const model::TemplateFailure& failure) {
+  const bool ours = failure.kind == model::TemplateFailure::Kind::unsupported;
+  return {ours ? 500 : 400, to_string(failure), ours ? "" : "messages"};
+}
+
 const Error not_accepting{503, "the edge is shutting down"};
 
 }  // namespace
@@ -52,6 +68,10 @@ std::vector<http::Route> Service::routes() {
       {"POST", "/v1/completions",
        [this](const http::Request& request, http::Client& client) {
          return complete(request, client);
+       }},
+      {"POST", "/v1/chat/completions",
+       [this](const http::Request& request, http::Client& client) {
+         return chat(request, client);
        }},
       {"GET", "/v1/models",
        [this](const http::Request&, http::Client&) {
@@ -86,6 +106,50 @@ http::Response Service::complete(const http::Request& request, http::Client& cli
                   client);
 }
 
+http::Response Service::chat(const http::Request& request, http::Client& client) {
+  if (!setting_.accepting()) return error_response(not_accepting);
+  auto parsed =
+      parse_chat_request(request.body, setting_.defaults(), setting_.model, random_number());
+  if (!parsed) return error_response(parsed.error());
+  if (setting_.chat_template == nullptr || setting_.tokenizer == nullptr) {
+    return error_response({400,
+                           setting_.chat_template == nullptr ? setting_.no_chat_reason
+                                                             : "the model has no tokenizer.json",
+                           "messages", "no_chat_template"});
+  }
+  auto options = parsed->options;
+  for (const auto& stop : setting_.chat_template->stop_strings()) {
+    if (std::ranges::find(options.generation.stop, stop) == options.generation.stop.end()) {
+      options.generation.stop.push_back(stop);
+    }
+  }
+  const auto prompt = encode(*std::move(parsed));
+  if (!prompt) return error_response(prompt.error());
+  return generate({*prompt}, options,
+                  std::make_unique<ChatWriter>(new_head("chatcmpl-"), detail_of(options),
+                                               options.include_usage),
+                  client);
+}
+
+Result<Service::Encoded> Service::encode(ChatRequest request) const {
+  const auto& tokenizer = *setting_.tokenizer;
+  for (auto& message : request.chat.messages) {
+    message.content = model::guarded(tokenizer, message.content);
+    if (message.name) message.name = model::guarded(tokenizer, *message.name);
+    if (message.reasoning) message.reasoning = model::guarded(tokenizer, *message.reasoning);
+  }
+  for (auto& variable : request.chat.variables) {
+    if (const auto* text = variable.second.as_text()) {
+      variable.second = model::ChatValue::text(model::guarded(tokenizer, *text));
+    }
+  }
+  request.chat.now = local_time();
+  const auto text = setting_.chat_template->render(request.chat);
+  if (!text) return tl::unexpected(error_of(text.error()));
+  return checked({model::encode_guarded(tokenizer, *text, request.add_special_tokens), ""},
+                 "messages");
+}
+
 Result<Service::Encoded> Service::encode(const Prompt& prompt, bool with_text) const {
   Encoded encoded;
   const auto* tokenizer = setting_.tokenizer.get();
@@ -96,13 +160,17 @@ Result<Service::Encoded> Service::encode(const Prompt& prompt, bool with_text) c
     encoded.ids = std::get<std::vector<model::TokenId>>(prompt);
     if (with_text && tokenizer != nullptr) encoded.text = tokenizer->decode(encoded.ids, true);
   }
-  if (encoded.ids.empty()) return invalid("prompt", "the prompt is empty: give at least one token");
+  return checked(std::move(encoded), "prompt");
+}
+
+Result<Service::Encoded> Service::checked(Encoded encoded, const char* param) const {
+  if (encoded.ids.empty()) return invalid(param, "the prompt is empty: give at least one token");
   if (std::cmp_greater_equal(encoded.ids.size(), setting_.model.max_positions)) {
     return tl::unexpected(Error{400,
                                 "the prompt has " + std::to_string(encoded.ids.size()) +
                                     " tokens, the model's context ends at " +
                                     std::to_string(setting_.model.max_positions) + ": shorten it",
-                                "prompt", "context_length_exceeded"});
+                                param, "context_length_exceeded"});
   }
   return encoded;
 }

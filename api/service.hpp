@@ -12,11 +12,13 @@
 
 #include "actors/edge_handles.hpp"
 #include "api/answer.hpp"
+#include "api/chat_request.hpp"
 #include "api/completion_request.hpp"
 #include "api/error.hpp"
 #include "api/running_choices.hpp"
 #include "api/served_model.hpp"
 #include "http/message.hpp"
+#include "model/chat_template.hpp"
 #include "model/tokenizer.hpp"
 
 namespace cecollm::api {
@@ -25,7 +27,9 @@ struct ServiceSetting {
   caf::actor_system* system = nullptr;  // not null; outlives the service and its handlers
   actors::edge_supervisor_actor edge;
   ServedModel model;
-  std::shared_ptr<const model::Tokenizer> tokenizer;  // null: prompts come as ids
+  std::shared_ptr<const model::Tokenizer> tokenizer;         // null: prompts come as ids
+  std::shared_ptr<const model::ChatTemplate> chat_template;  // null: no chats
+  std::string no_chat_reason;                                // why it is null, as a sentence
   /// What a request leaves out. Called from any thread.
   std::function<actors::GenerationRequest()> defaults;
   /// False: nothing new is served. Called from any thread.
@@ -46,12 +50,17 @@ class Service {
 
  private:
   http::Response complete(const http::Request& request, http::Client& client);
+  http::Response chat(const http::Request& request, http::Client& client);
   /// The ids of `prompt`, and its text where `with_text`.
   struct Encoded {
     std::vector<model::TokenId> ids;
     std::string text;
   };
   Result<Encoded> encode(const Prompt& prompt, bool with_text) const;
+  /// The ids of what the template makes of the messages, in which special tokens count only where
+  /// the template wrote them.
+  Result<Encoded> encode(ChatRequest request) const;
+  Result<Encoded> checked(Encoded encoded, const char* param) const;
   /// Starts options.n generations for each prompt, and answers with what comes of them.
   http::Response generate(const std::vector<Encoded>& prompts, const GenerationOptions& options,
                           std::unique_ptr<const ResponseWriter> writer, http::Client& client);

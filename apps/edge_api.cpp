@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "apps/node_info.hpp"
+#include "model/chat_template.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -21,6 +22,22 @@ api::ServedModel served_model(const EdgeNode& node, const EdgeSettings& settings
           .has_tokenizer = node.tokenizer() != nullptr};
 }
 
+/// A template that cannot be read costs the chats, not the completions.
+void read_chat_template(const std::filesystem::path& directory, api::ServiceSetting& service,
+                        const monitoring::Logger& logger) {
+  auto chat = model::ChatTemplate::load(directory);
+  if (!chat) {
+    service.no_chat_reason = "the model's chat template cannot be used: " + chat.error().message;
+    logger.warning("no chats are served", {{"why", chat.error().message}});
+  } else if (*chat) {
+    service.chat_template = std::make_shared<const model::ChatTemplate>(*std::move(*chat));
+  } else {
+    service.no_chat_reason =
+        "the model has no chat template: use /v1/completions, or put chat_template.jinja into its "
+        "directory";
+  }
+}
+
 }  // namespace
 
 EdgeApi::EdgeApi(std::shared_ptr<NodeHealth> health, api::ServiceSetting setting)
@@ -36,6 +53,7 @@ Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSetti
   service.edge = node.supervisor();
   service.model = served_model(node, settings);
   service.tokenizer = node.shared_tokenizer();
+  read_chat_template(settings.model.directory, service, logger);
   service.max_streams = settings.api.max_streams;
   // Settings that do not fit the model are not taken over, so the ones at start stand in for none.
   service.defaults = [current = std::move(current), config = node.config(), first = *at_start] {

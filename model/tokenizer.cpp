@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "model/guarded_text.hpp"
 #include "model/tokenizer_decoder.hpp"
 #include "model/tokenizer_spec.hpp"
 #include "model/unicode.hpp"
@@ -15,7 +16,8 @@ namespace {
 /// The way of one text through the stages of the tokenizer.
 class Encoding {
  public:
-  explicit Encoding(const TokenizerSpec& spec) : spec_(spec) {}
+  /// `guards`: AddedTokens::guard marks what is no special token, and is no text itself.
+  Encoding(const TokenizerSpec& spec, bool guards) : spec_(spec), guards_(guards) {}
 
   std::vector<TokenId> run(std::string_view text) {
     for (const auto& segment : spec_.added_tokens.split(text, AddedTokens::Matching::raw_text)) {
@@ -47,6 +49,11 @@ class Encoding {
   }
 
   void encode_normalized(std::string_view text, bool at_start) {
+    std::string plain;
+    if (guards_ && text.find(AddedTokens::guard) != std::string_view::npos) {
+      plain = without_guards(text);
+      text = plain;
+    }
     std::deque<std::string> storage;
     words_.clear();
     spec_.pre_tokenizer.apply(text, at_start, storage, words_);
@@ -55,7 +62,18 @@ class Encoding {
     }
   }
 
+  static std::string without_guards(std::string_view text) {
+    std::string plain;
+    for (std::size_t end = 0; end != std::string_view::npos;) {
+      end = text.find(AddedTokens::guard);
+      plain += text.substr(0, end);
+      if (end != std::string_view::npos) text.remove_prefix(end + AddedTokens::guard.size());
+    }
+    return plain;
+  }
+
   const TokenizerSpec& spec_;
+  bool guards_;
   std::vector<TokenId> ids_;
   std::vector<std::string_view> words_;
   BpeScratch scratch_;
@@ -77,12 +95,10 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, bool add_special) const {
-  std::string repaired;
-  if (!is_well_formed_utf8(text)) {
-    repaired = to_well_formed_utf8(text);
-    text = repaired;
-  }
-  return spec_->post_processor.apply(Encoding(*spec_).run(text), add_special);
+  return spec_->post_processor.apply(is_well_formed_utf8(text)
+                                         ? Encoding(*spec_, false).run(text)
+                                         : Encoding(*spec_, false).run(to_well_formed_utf8(text)),
+                                     add_special);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
@@ -127,6 +143,21 @@ std::string StreamingDetokenizer::flush() {
   std::string text;
   stream_->finish(text);
   return text;
+}
+
+std::string guarded(const Tokenizer& tokenizer, std::string_view text) {
+  const auto& tokens = tokenizer.spec().added_tokens;
+  return is_well_formed_utf8(text) ? tokens.guarded(text)
+                                   : tokens.guarded(to_well_formed_utf8(text));
+}
+
+std::vector<TokenId> encode_guarded(const Tokenizer& tokenizer, std::string_view text,
+                                    bool add_special) {
+  const auto& spec = tokenizer.spec();
+  return spec.post_processor.apply(is_well_formed_utf8(text)
+                                       ? Encoding(spec, true).run(text)
+                                       : Encoding(spec, true).run(to_well_formed_utf8(text)),
+                                   add_special);
 }
 
 }  // namespace cecollm::model

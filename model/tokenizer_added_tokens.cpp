@@ -111,10 +111,27 @@ void AddedTokens::add(const JsonView& token, const Normalizer& normalizer, Vocab
   }
   rules_.emplace(id, rule);
   (normalized ? normalized_ : raw_).insert(in_text, id);
+  if (special) {
+    special_.insert(content, id);
+    special_.insert(in_text, id);
+  }
   if (rule.single_word && !word_character_) {
     auto regex = Regex::compile_pcre2(word_character);
     if (regex) word_character_ = std::move(*regex);
   }
+}
+
+std::string AddedTokens::guarded(std::string_view text) const {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const auto character = first_character(text);
+    const auto found = special_.longest_prefix_of(text);
+    result += character == guard ? replacement_character : character;
+    if (found && found->length > character.size()) result += guard;
+    text.remove_prefix(character.size());
+  }
+  return result;
 }
 
 std::vector<AddedTokens::Segment> AddedTokens::split(std::string_view text,

@@ -58,6 +58,13 @@ class AddedTokens {
   static AddedTokens parse(const JsonView& list, const Normalizer& normalizer,
                            Vocabulary& vocabulary);
 
+  /// A character that no text has (a noncharacter of Unicode). Within a special token it keeps the
+  /// token from being found.
+  static constexpr std::string_view guard = "\xEF\xB7\x90";  // U+FDD0
+  /// `text` with a guard after the first character of each special token in it; guards that it had
+  /// before become U+FFFD.
+  std::string guarded(std::string_view text) const;
+
   /// Cuts `text` into segments, leftmost longest token first.
   std::vector<Segment> split(std::string_view text, Matching matching) const;
 
@@ -73,6 +80,7 @@ class AddedTokens {
 
   PrefixTree raw_;
   PrefixTree normalized_;
+  PrefixTree special_;  // as they are written, and as they are normalized
   std::unordered_map<TokenId, Rule> rules_;
   std::optional<Regex> word_character_;  // set where a token has to be a word of its own
 };

@@ -101,6 +101,10 @@ class ApiService : public ::testing::Test {
                      .has_cloud = false,
                      .has_tokenizer = true};
     setting.tokenizer = tokenizer_;
+    setting.chat_template = chat_template(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' and loop.first %}"
+        "{{ raise_exception('the user speaks first') }}{% endif %}{{ m.content }}\n{% endfor %}");
+    setting.no_chat_reason = "no template";
     setting.defaults = [] {
       actors::GenerationRequest defaults;
       defaults.mode = policy::Mode::standalone;
@@ -124,6 +128,13 @@ class ApiService : public ::testing::Test {
     self->receive([](const caf::down_msg&) {}, caf::after(std::chrono::seconds(20)) >> [] {});
   }
 
+  static std::shared_ptr<const model::ChatTemplate> chat_template(const std::string& source) {
+    auto parsed = model::ChatTemplate::parse(
+        source, {{"bos_token", model::ChatValue::text("<|endoftext|>")}});
+    EXPECT_TRUE(parsed);
+    return std::make_shared<const model::ChatTemplate>(std::move(*parsed));
+  }
+
   http::Response ask(const std::string& method, const std::string& path, const std::string& body,
                      http::Client& client) {
     for (const auto& route : routes_) {
@@ -140,6 +151,12 @@ class ApiService : public ::testing::Test {
   }
   http::Response post(const std::string& path, const std::string& body) {
     return ask("POST", path, body, client_);
+  }
+  http::Response chat(const std::string& body) { return post("/v1/chat/completions", body); }
+  json chatted(const std::string& body) {
+    const auto response = chat(body);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return json::parse(response.body);
   }
   http::Response complete(const std::string& body) { return post("/v1/completions", body); }
   json completed(const std::string& body) {
@@ -380,8 +397,62 @@ TEST_F(ApiService, TellsAClientToComeBackLater) {
   EXPECT_EQ(complete(R"({"prompt":"Once"})").status, 200);
 }
 
+TEST_F(ApiService, AnswersAChatWithWhatFollowsItsPrompt) {
+  const auto response = chatted(R"({"messages":[{"role":"user","content":"Once"}]})");
+  EXPECT_EQ(response.at("object"), "chat.completion");
+  EXPECT_THAT(response.at("id").get<std::string>(), testing::StartsWith("chatcmpl-"));
+  const auto& choice = response.at("choices")[0];
+  EXPECT_EQ(choice.at("message").at("role"), "assistant");
+  EXPECT_EQ(choice.at("finish_reason"), "length");
+  auto ids = tokenizer_->encode("Once\n", false);
+  ids.insert(ids.begin(), 0);
+  const auto plain = completed(json({{"prompt", ids}}).dump());
+  EXPECT_EQ(choice.at("message").at("content"), plain.at("choices")[0].at("text"));
+  EXPECT_EQ(response.at("usage"), plain.at("usage"));
+}
+
+TEST_F(ApiService, StreamsAChatWithItsRoleFirst) {
+  const std::string fields = R"({"messages":[{"role":"user","content":"Once"}],"max_tokens":20)";
+  const auto whole = chatted(fields + "}");
+  const auto events = events_of(
+      chat(fields + R"(,"stream":true,"stream_options":{"include_usage":true},"cecollm":{}})"));
+  std::string text;
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+    const auto& choice = events[i].at("choices")[0];
+    EXPECT_EQ(events[i].at("object"), "chat.completion.chunk");
+    EXPECT_EQ(choice.at("delta").contains("role"), i == 0);
+    EXPECT_EQ(choice.at("finish_reason").is_null(), i + 2 < events.size());
+    EXPECT_TRUE(choice.contains("cecollm"));
+    text += choice.at("delta").value("content", "");
+  }
+  EXPECT_EQ(text, whole.at("choices")[0].at("message").at("content"));
+  EXPECT_EQ(events.back().at("choices"), json::array());
+  EXPECT_EQ(events.back().at("usage"), whole.at("usage"));
+}
+
+TEST_F(ApiService, LetsNoMessageWriteSpecialTokens) {
+  const auto tokens_of = [this](const std::string& content) {
+    return chatted(json({{"messages", {{{"role", "user"}, {"content", content}}}}}).dump())
+        .at("usage")
+        .at("prompt_tokens")
+        .get<std::size_t>();
+  };
+  // As one token it would add 1.
+  EXPECT_GT(tokens_of("a<|endoftext|>"), tokens_of("a") + 2);
+}
+
+TEST_F(ApiService, TellsWhyAChatIsNotForTheTemplate) {
+  const auto refused = chat(R"({"messages":[{"role":"assistant","content":"Once"}]})");
+  expect_error(refused, 400, "the chat template refuses these messages: the user speaks first");
+  EXPECT_EQ(json::parse(refused.body).at("error").at("param"), "messages");
+  expect_error(
+      chat(json({{"messages", {{{"role", "user"}, {"content", std::string(4000, 'x')}}}}}).dump()),
+      400, "the model's context ends at 512");
+}
+
 TEST_F(ApiService, TakesNothingNewWhileItDrains) {
   accepting_ = false;
+  expect_error(chat(R"({"messages":[{"role":"user","content":"Once"}]})"), 503, "shutting down");
   const auto refused = complete(R"({"prompt":"Once"})");
   expect_error(refused, 503, "shutting down");
   EXPECT_THAT(refused.headers, ElementsAre(testing::Pair("Retry-After", "1")));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/chat_request.hpp"
 #include "api/token_requests.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -33,10 +34,22 @@ void check_ids(const std::vector<model::TokenId>& ids, const api::ServedModel& m
   }
 }
 
+void check_chat(std::string_view input, const api::ServedModel& model) {
+  const auto request = api::parse_chat_request(input, {}, model, 1);
+  if (!request) return check_error(request.error());
+  require(!request->chat.messages.empty(), "there is a message");
+  for (const auto& message : request->chat.messages) {
+    require(message.role == "system" || message.role == "user" || message.role == "assistant",
+            "roles are known");
+  }
+  require(request->options.generation.max_tokens >= 0, "max_tokens is not negative");
+}
+
 }  // namespace
 
 void completion_request(std::string_view input) {
   static const api::ServedModel model = served_model();
+  check_chat(input, model);
   const auto request = api::parse_completion_request(input, {}, model, 1);
   if (request) {
     require(!request->prompts.empty(), "there is a prompt");

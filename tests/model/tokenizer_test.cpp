@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "model/guarded_text.hpp"
 #include "tests/model/tokenizer_files.hpp"
 #include "tests/support/model_errors.hpp"
 
@@ -68,6 +69,37 @@ TEST_P(RealTokenizer, StreamsWhatItDecodesForAnyIds) {
       ASSERT_EQ(streamed(tokenizer_, ids, skip_special), tokenizer_.decode(ids, skip_special));
     }
   }
+}
+
+TEST_P(RealTokenizer, TakesSpecialTokensOfGuardedTextForOrdinaryText) {
+  TokenId special = 0;
+  while (!tokenizer_.is_special(special)) ++special;
+  const std::string token(tokenizer_.piece(special));
+  const std::string words = "a " + token + token + "b" + token;
+  const auto safe = guarded(tokenizer_, words);
+  const Ids ids = encode_guarded(tokenizer_, token + safe + token, false);
+  ASSERT_GT(ids.size(), 8U);
+  EXPECT_EQ(ids.front(), special);
+  EXPECT_EQ(ids.back(), special);
+  const Ids inner(ids.begin() + 1, ids.end() - 1);
+  for (const TokenId id : inner) EXPECT_FALSE(tokenizer_.is_special(id));
+  EXPECT_EQ(tokenizer_.decode(inner, false), words);
+}
+
+TEST_P(RealTokenizer, GivesGuardedTextTheIdsOfTheTextWhereItHasNoSpecialTokens) {
+  const json golden = tests::tokenizer_fixture("encodings.json");
+  const json& strings = golden.at("strings");
+  const json& encodings = golden.at("encodings").at(GetParam());
+  std::size_t compared = 0;
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    const auto text = strings[i].get<std::string>();
+    const auto safe = guarded(tokenizer_, text);
+    if (safe != text) continue;
+    ++compared;
+    EXPECT_EQ(encode_guarded(tokenizer_, safe, true), encodings[i].at("special").get<Ids>());
+  }
+  EXPECT_GT(compared, 20U);
+  EXPECT_EQ(guarded(tokenizer_, "a\xEF\xB7\x90z"), "a\xEF\xBF\xBDz") << "a guard of the text's own";
 }
 
 struct Component {
