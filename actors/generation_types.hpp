@@ -31,6 +31,7 @@ struct GenerationRequest {
   std::chrono::milliseconds token_deadline{5000};
   /// The same for the first token, whose ask waits for the prompt's upload.
   std::chrono::milliseconds first_token_deadline{5000};
+  std::string owner;  // whose it is, by the name of the API key; empty: nobody was asked for one
 };
 
 /// What came of asking the cloud for a token.

@@ -91,7 +91,7 @@ std::vector<http::Route> Service::routes() {
 http::Response Service::complete(const http::Request& request, http::Client& client) {
   if (!setting_.accepting()) return error_response(not_accepting);
   const auto parsed =
-      parse_completion_request(request.body, setting_.defaults(), setting_.model, random_number());
+      parse_completion_request(request.body, defaults_of(request), setting_.model, random_number());
   if (!parsed) return error_response(parsed.error());
   std::vector<Encoded> prompts;
   for (const auto& prompt : parsed->prompts) {
@@ -109,7 +109,7 @@ http::Response Service::complete(const http::Request& request, http::Client& cli
 http::Response Service::chat(const http::Request& request, http::Client& client) {
   if (!setting_.accepting()) return error_response(not_accepting);
   auto parsed =
-      parse_chat_request(request.body, setting_.defaults(), setting_.model, random_number());
+      parse_chat_request(request.body, defaults_of(request), setting_.model, random_number());
   if (!parsed) return error_response(parsed.error());
   if (setting_.chat_template == nullptr || setting_.tokenizer == nullptr) {
     return error_response({400,
@@ -148,6 +148,12 @@ Result<Service::Encoded> Service::encode(ChatRequest request) const {
   if (!text) return tl::unexpected(error_of(text.error()));
   return checked({model::encode_guarded(tokenizer, *text, request.add_special_tokens), ""},
                  "messages");
+}
+
+actors::GenerationRequest Service::defaults_of(const http::Request& request) const {
+  auto defaults = setting_.defaults();
+  defaults.owner = request.identity;
+  return defaults;
 }
 
 Result<Service::Encoded> Service::encode(const Prompt& prompt, bool with_text) const {

@@ -51,6 +51,8 @@ class Service {
  private:
   http::Response complete(const http::Request& request, http::Client& client);
   http::Response chat(const http::Request& request, http::Client& client);
+  /// What `request` leaves out, and whose it is.
+  actors::GenerationRequest defaults_of(const http::Request& request) const;
   /// The ids of `prompt`, and its text where `with_text`.
   struct Encoded {
     std::vector<model::TokenId> ids;

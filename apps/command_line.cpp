@@ -13,6 +13,7 @@
 #include "apps/edge_command.hpp"
 #include "apps/generate_command.hpp"
 #include "apps/inspect_command.hpp"
+#include "apps/keys_command.hpp"
 #include "apps/load_command.hpp"
 #include "apps/metrics_command.hpp"
 #include "apps/record_command.hpp"
@@ -38,6 +39,7 @@ void register_commands(CLI::App& app, Command& chosen) {
   register_load(app, chosen);
   register_config(app, chosen);
   register_metrics(app, chosen);
+  register_keys(app, chosen);
 }
 
 /// The command that the user got as far as naming.

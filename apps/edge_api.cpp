@@ -45,6 +45,7 @@ EdgeApi::EdgeApi(std::shared_ptr<NodeHealth> health, api::ServiceSetting setting
 
 Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSettings& settings,
                                                  std::function<EdgeSettings()> current,
+                                                 std::shared_ptr<const KeyGuard> guard,
                                                  const monitoring::Logger& logger) {
   const auto at_start = request_from(settings, node.config());
   if (!at_start) return tl::unexpected(at_start.error());
@@ -69,6 +70,15 @@ Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSetti
   server.limits.max_body_bytes = max_body_bytes;
   server.routes = api->service_.routes();
   for (auto& route : health_routes(node.health())) server.routes.push_back(std::move(route));
+  if (guard) {
+    server.admit = [guard = std::move(guard)](http::Request& request) {
+      return guard->admit(request);
+    };
+  } else if (!transport::is_loopback(*settings.api.listen)) {
+    logger.warning("the API asks nobody for a key, and other hosts may reach it",
+                   {{"listen", transport::to_string(*settings.api.listen)},
+                    {"mend", "set api.keys (--api-keys), or listen on loopback"}});
+  }
   server.render_fault = [](const http::Fault& fault) {
     return api::error_response({fault.status, fault.sentence});
   };

@@ -9,6 +9,7 @@
 #include "api/service.hpp"
 #include "apps/edge_node.hpp"
 #include "apps/failure.hpp"
+#include "apps/key_guard.hpp"
 #include "apps/settings.hpp"
 #include "http/server.hpp"
 #include "monitoring/log.hpp"
@@ -19,9 +20,10 @@ namespace cecollm::apps {
 class EdgeApi {
  public:
   /// `settings` has the API's address; `current` gives the settings as they are now, from any
-  /// thread. Fails where the address cannot be had.
+  /// thread; a null `guard` lets everybody in. Fails where the address cannot be had.
   static Outcome<std::unique_ptr<EdgeApi>> start(EdgeNode& node, const EdgeSettings& settings,
                                                  std::function<EdgeSettings()> current,
+                                                 std::shared_ptr<const KeyGuard> guard,
                                                  const monitoring::Logger& logger);
   EdgeApi(const EdgeApi&) = delete;
   EdgeApi& operator=(const EdgeApi&) = delete;

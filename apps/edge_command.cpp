@@ -36,12 +36,18 @@ Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string p
   return {};
 }
 
+/// Null where the API asks nobody for a key.
+Outcome<std::shared_ptr<KeyGuard>> guard_of(const ApiSettings& api) {
+  if (!api.listen || api.keys.empty()) return std::shared_ptr<KeyGuard>();
+  return KeyGuard::load(api.keys);
+}
+
 /// Serves until SIGINT or SIGTERM, then lets what runs end.
 Outcome<void> serve_api(EdgeNode& node, const EdgeSettings& settings, const SettingsWatch& watch,
-                        const monitoring::Logger& logger, Termination& termination,
-                        const CommandIo& io) {
+                        std::shared_ptr<const KeyGuard> guard, const monitoring::Logger& logger,
+                        Termination& termination, const CommandIo& io) {
   const auto api = EdgeApi::start(
-      node, settings, [&watch] { return watch.current(); }, logger);
+      node, settings, [&watch] { return watch.current(); }, std::move(guard), logger);
   if (!api) return tl::unexpected(api.error());
   // Scripts wait for this line, and read the port from it where they asked for port 0.
   io.out << "cecollm edge is listening on " << transport::to_string((*api)->bound()) << std::endl;
@@ -67,6 +73,8 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
   std::optional<Termination> termination;
   if (settings->api.listen) termination.emplace();
   SettingsWatch watch(sources, *settings, logger);
+  const auto guard = guard_of(settings->api);
+  if (!guard) return tl::unexpected(guard.error());
   auto node = EdgeNode::start(*settings, logger);
   if (!node) return tl::unexpected(node.error());
   // Thresholds that do not fit the model are to be known before the first prompt.
@@ -75,12 +83,13 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
   }
   const WatchScope watching(watch);
   if (const auto& tls = (*node)->tls()) watch.also(files_of(*tls), renewal_of(tls, logger));
+  if (*guard) watch.also({(*guard)->file()}, renewal_of(*guard, logger));
   watch.start([&](const EdgeSettings& fresh) -> Outcome<void> {
     if (!policy_mode(fresh.generation.mode)) return misused("mode full needs a restart");
     return (*node)->reconfigure(fresh);
   });
   if (settings->api.listen) {
-    return serve_api(**node, *settings, watch, logger, *termination, io);
+    return serve_api(**node, *settings, watch, *guard, logger, *termination, io);
   }
   std::string line;
   while (std::getline(io.in, line)) {
@@ -105,7 +114,9 @@ void register_edge(CLI::App& app, Command& chosen) {
       "Examples:\n"
       "  cecollm edge --config /etc/cecollm/edge.toml < prompts.txt\n"
       "  cecollm edge --model models/default --mode standalone --json < prompts.txt\n"
-      "  cecollm edge --model models/default --mode standalone --http 127.0.0.1:8080");
+      "  cecollm edge --model models/default --mode standalone --http 127.0.0.1:8080\n"
+      "  cecollm keys add api-keys alice && \\\n"
+      "      cecollm edge --config edge.toml --http 0.0.0.0:8080 --api-keys api-keys");
   command->callback([&chosen, command, json] {
     chosen = [command, json](const CommandIo& io) {
       return run(*json, given_settings(*command, Node::edge, io), io);

@@ -44,10 +44,10 @@ std::vector<http::Route> health_routes(std::shared_ptr<const NodeHealth> health)
   const auto version_of_program = [](const http::Request&, http::Client&) {
     return json_response(200, {{"version", version()}});
   };
-  return {{"GET", "/livez", live},
-          {"GET", "/readyz", ready},
-          {"GET", "/health", ready},
-          {"GET", "/version", version_of_program}};
+  return {{"GET", "/livez", live, true},
+          {"GET", "/readyz", ready, true},
+          {"GET", "/health", ready, true},
+          {"GET", "/version", version_of_program, true}};
 }
 
 }  // namespace cecollm::apps

@@ -26,7 +26,7 @@ class NodeHealth {
 };
 
 /// GET /livez: 200 as long as the process answers. GET /readyz and /health: 200 where the node is
-/// ready, else 503. GET /version.
+/// ready, else 503. GET /version. All are open: probes have no key.
 std::vector<http::Route> health_routes(std::shared_ptr<const NodeHealth> health);
 
 }  // namespace cecollm::apps

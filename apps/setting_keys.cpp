@@ -499,8 +499,14 @@ constexpr std::array keys{
                .flag = "--http",
                .kind = ValueKind::endpoint,
                .applies_to = AppliesTo::edge,
-               .help = "Address of the HTTP API, HOST:PORT, in place of standard input; it asks "
-                       "nobody for a key, so keep it to hosts that you trust. Not set: none"},
+               .help = "Address of the HTTP API, HOST:PORT, in place of standard input; without "
+                       "api.keys for hosts that you trust. Not set: none"},
+    SettingKey{.name = "api.keys",
+               .flag = "--api-keys",
+               .kind = ValueKind::path,
+               .applies_to = AppliesTo::edge,
+               .help = "File of the keys that the HTTP API asks for, made by cecollm keys; read "
+                       "anew when it changes. Not set: it asks nobody"},
     SettingKey{.name = "api.max_streams",
                .flag = "--http-streams",
                .kind = ValueKind::integer,

@@ -333,7 +333,8 @@ class Builder {
   }
 
   ApiSettings api() {
-    return {endpoint("api.listen"), static_cast<std::size_t>(get<std::int64_t>("api.max_streams")),
+    return {endpoint("api.listen"), get<std::string>("api.keys"),
+            static_cast<std::size_t>(get<std::int64_t>("api.max_streams")),
             get<milliseconds>("api.drain_timeout")};
   }
 

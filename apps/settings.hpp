@@ -56,6 +56,7 @@ struct MonitoringSettings {
 
 struct ApiSettings {
   std::optional<transport::Endpoint> listen;  // absent: no API
+  std::filesystem::path keys;                 // empty: nobody is asked for one
   std::size_t max_streams = 0;
   std::chrono::milliseconds drain_timeout{0};
 };

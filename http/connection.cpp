@@ -75,8 +75,8 @@ class Exchange : private httplib::Server {
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       return route(request, response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
-    Post(".*", [this](const httplib::Request& request, httplib::Response& response,
-                      const httplib::ContentReader& read) { receive(request, response, read); });
+    Post(".*", [this](const httplib::Request&, httplib::Response& response,
+                      const httplib::ContentReader& read) { receive(response, read); });
     set_error_handler([this](const httplib::Request&, httplib::Response& response) {
       if (response.body.empty()) apply(render(setting_, fault_for(response.status)), response);
     });
@@ -128,8 +128,10 @@ class Exchange : private httplib::Server {
         continue;
       }
       route_ = &route;
+      read_head(request);
+      if (refuse_sender(response)) return true;
       if (method == "POST") return refuse_body(request, response);
-      answer(request, {}, response);
+      answer(response);
       return true;
     }
     if (allowed.empty()) {
@@ -138,6 +140,24 @@ class Exchange : private httplib::Server {
       response.set_header("Allow", allowed);
       refuse({405, request.path + " takes " + allowed}, response);
     }
+    return true;
+  }
+
+  void read_head(const httplib::Request& given) {
+    request_.method = route_->method;
+    request_.path = given.path;
+    request_.query.insert(given.params.begin(), given.params.end());
+    request_.authorization = given.get_header_value("Authorization");
+    request_.host = given.get_header_value("Host");
+    request_.origin = given.get_header_value("Origin");
+    chunked_ = given.version == "HTTP/1.1";
+  }
+
+  bool refuse_sender(httplib::Response& response) {
+    if (route_->open || !setting_.admit) return false;
+    auto refused = setting_.admit(request_);
+    if (!refused) return false;
+    apply(std::move(*refused), response);
     return true;
   }
 
@@ -163,9 +183,8 @@ class Exchange : private httplib::Server {
     return true;
   }
 
-  void receive(const httplib::Request& request, httplib::Response& response,
-               const httplib::ContentReader& read) {
-    std::string body;
+  void receive(httplib::Response& response, const httplib::ContentReader& read) {
+    std::string& body = request_.body;
     bool too_large = false;
     const bool complete = read([&](const char* bytes, std::size_t size) {
       too_large = size > setting_.limits.max_body_bytes - body.size();
@@ -180,20 +199,11 @@ class Exchange : private httplib::Server {
                  : Fault{400, "the request's body is cut off or cannot be decoded"},
              response);
     } else {
-      answer(request, std::move(body), response);
+      answer(response);
     }
   }
 
-  void answer(const httplib::Request& given, std::string body, httplib::Response& response) {
-    Request request;
-    request.method = route_->method;
-    request.path = given.path;
-    request.query.insert(given.params.begin(), given.params.end());
-    request.authorization = given.get_header_value("Authorization");
-    request.body = std::move(body);
-    chunked_ = given.version == "HTTP/1.1";
-    apply(route_->handler(request, stream_), response);
-  }
+  void answer(httplib::Response& response) { apply(route_->handler(request_, stream_), response); }
 
   void apply(Response from, httplib::Response& to) {
     to.status = from.status;
@@ -227,6 +237,7 @@ class Exchange : private httplib::Server {
   SocketStream& stream_;
   const Setting& setting_;
   const Route* route_ = nullptr;
+  Request request_;
   bool chunked_ = false;
 };
 

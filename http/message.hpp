@@ -16,8 +16,12 @@ struct Request {
   std::string method;  // "GET", "POST"; a HEAD request comes as GET
   std::string path;    // decoded, without the query
   std::multimap<std::string, std::string> query;
-  std::string authorization;  // that header's value; empty where there is none
-  std::string body;           // decompressed; within Limits::max_body_bytes
+  // Values of headers; empty where there is none.
+  std::string authorization;
+  std::string host;
+  std::string origin;    // the page that a browser sends it for
+  std::string body;      // decompressed; within Limits::max_body_bytes
+  std::string identity;  // who sent it, as Setting::admit found; empty: nobody was asked
 };
 
 /// The peer of one request; only for the handler's thread and only until the handler, or the stream
@@ -60,6 +64,7 @@ struct Route {
   std::string method;  // "GET" or "POST"
   std::string path;
   Handler handler;
+  bool open = false;  // to everybody, whatever Setting::admit says
 };
 
 /// What the server itself has to refuse.

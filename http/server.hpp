@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Limits {
 struct Setting {
   Limits limits;
   std::vector<Route> routes;
+  /// Asked before a request is handed to a route that is not open, and before its body is read:
+  /// notes who sent it, or gives the response that refuses it. Empty: everybody may. Any thread.
+  std::function<std::optional<Response>(Request& request)> admit;
   /// How refusals look: an unknown route, a body that is too large, a handler that threw. Empty:
   /// their sentence as text.
   std::function<Response(const Fault&)> render_fault;

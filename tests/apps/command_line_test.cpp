@@ -22,9 +22,10 @@ using tests::CommandResult;
 using tests::run_command;
 
 const std::vector<std::vector<std::string>> all_commands{
-    {"cloud"},           {"edge"},           {"generate"}, {"demo"},   {"tokenize"},
-    {"detokenize"},      {"inspect"},        {"split"},    {"record"}, {"load"},
-    {"config", "check"}, {"config", "keys"}, {"metrics"}};
+    {"cloud"},    {"edge"},        {"generate"},        {"demo"},
+    {"tokenize"}, {"detokenize"},  {"inspect"},         {"split"},
+    {"record"},   {"load"},        {"config", "check"}, {"config", "keys"},
+    {"metrics"},  {"keys", "add"}, {"keys", "list"},    {"keys", "remove"}};
 
 void expect_misuse(const CommandResult& result) {
   EXPECT_EQ(result.exit_code, 2) << result.err;

@@ -118,7 +118,7 @@ class Units(Case):
                                (DEPLOY / f"config/{node}.toml").read_text())
             loaded = [line.split(":")[0] for line in self.lines(node, "LoadCredential")]
             self.assertEqual(sorted(named), sorted(loaded))
-            self.assertEqual(len(loaded), 3)
+            self.assertEqual(len(loaded), 3 if node == "cloud" else 4)
 
     def test_wait_longer_than_the_drain(self):
         for node, drain in (("cloud", ACTOR_LIMIT_S), ("edge", ACTOR_LIMIT_S + DRAIN_S)):
@@ -299,6 +299,12 @@ class Kubernetes(Case):
             for key in ("certificate", "key", "authority"):
                 path = toml_value(self.folder / f"base/{node}.toml", "link", key)
                 self.assertEqual(str(Path(path).parent), mounts["tls"])
+            if node == "edge":
+                keys = Path(toml_value(self.folder / "base/edge.toml", "api", "keys"))
+                self.assertEqual(str(keys.parent), mounts["keys"])
+                secret = volumes["keys"]["secret"]["secretName"]
+                self.assertIn(f"secret generic {secret} --from-file={keys.name}\n",
+                              (SOURCE / "docs/deployment.md").read_text())
 
     def test_ports_and_probes_agree_with_the_configuration(self):
         for node, workload in self.workloads().items():

@@ -165,6 +165,15 @@ TEST_F(HttpServer, HandsOnBodyQueryAndAuthorization) {
               EndsWith("\r\n\r\nBearer k"));
 }
 
+TEST_F(HttpServer, HandsOnWhereARequestComesFrom) {
+  setting_.routes.push_back({"GET", "/from", [](const Request& request, Client&) {
+                               return text(request.host + " " + request.origin);
+                             }});
+  EXPECT_THAT(ask("GET /from HTTP/1.1\r\nHost: a:80\r\nOrigin: http://b\r\n\r\n"),
+              EndsWith("\r\n\r\na:80 http://b"));
+  EXPECT_THAT(ask("GET /from HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\n "));
+}
+
 TEST_F(HttpServer, ReadsAChunkedBody) {
   EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
@@ -335,6 +344,42 @@ TEST_F(HttpServer, RendersItsRefusalsAsItIsTold) {
   EXPECT_THAT(get("/nothing"), EndsWith("{\"code\":404}"));
   EXPECT_THAT(ask("nonsense\r\n\r\n"), EndsWith("{\"code\":400}"));
   EXPECT_THAT(ask("GET /" + std::string(5000, 'x')), EndsWith("{\"code\":431}"));
+}
+
+TEST_F(HttpServer, LetsInWhomItIsToldTo) {
+  setting_.admit = [](Request& request) -> std::optional<Response> {
+    if (request.authorization == "Bearer good") {
+      request.identity = "somebody";
+      return std::nullopt;
+    }
+    Response refused = text("who are you?");
+    refused.status = 401;
+    return refused;
+  };
+  setting_.routes.push_back({"GET", "/who", [](const Request& request, Client&) {
+                               return text(request.identity);
+                             }});
+  setting_.routes.push_back(
+      {"GET", "/open",
+       [](const Request& request, Client&) { return text("open to" + request.identity + " all"); },
+       true});
+  EXPECT_THAT(get("/who"), StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(get("/who"), EndsWith("who are you?"));
+  EXPECT_THAT(ask("GET /who HTTP/1.1\r\nAuthorization: Bearer good\r\n\r\n"),
+              EndsWith("\r\n\r\nsomebody"));
+  EXPECT_THAT(get("/open"), EndsWith("open to all"));
+  EXPECT_THAT(get("/nothing"), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST_F(HttpServer, RefusesASenderBeforeItReadsTheBody) {
+  setting_.admit = [](Request&) {
+    Response refused = text("no");
+    refused.status = 401;
+    return std::optional(refused);
+  };
+  // The body never comes.
+  EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nContent-Length: 900\r\n\r\n"),
+              StartsWith("HTTP/1.1 401 "));
 }
 
 TEST_F(HttpServer, NamesAnAddressThatItCannotHave) {
