@@ -166,6 +166,8 @@ using edge_supervisor_actor = caf::typed_actor<
     caf::reacts_to<ModeDue>,
     /// New settings.
     caf::reacts_to<Reconfigure>,
+    /// Hold a mode, or none, and say what came of it.
+    caf::replies_to<HoldMode>::with<LinkReport>,
     /// The state of the link and the mode, for people and status lines.
     caf::replies_to<GetLinkReport>::with<LinkReport>,
     /// The same, once the first attempt to connect has succeeded or failed.

@@ -197,6 +197,7 @@ struct LinkReport {
   // Filled in by the supervisor:
   policy::SupervisorState state = policy::SupervisorState::standalone;
   policy::ModeReason reason = policy::ModeReason::started;
+  bool held = false;  // the state is held, whatever the link does
 };
 /// Something was learnt of the link.
 struct LinkMeasured {
@@ -216,6 +217,11 @@ struct Reconfigure {
   policy::ExitThresholds thresholds;
   std::chrono::milliseconds token_deadline{0};
   std::chrono::milliseconds first_token_deadline{0};
+};
+
+/// An operator holds a mode whatever the link does; none: as the settings say again.
+struct HoldMode {
+  std::optional<policy::Mode> mode;
 };
 
 // --- edge supervisor → network probe

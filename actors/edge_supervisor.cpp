@@ -106,14 +106,30 @@ void decide_mode(EdgeSupervisorSelf self) {
   self->delayed_send(self, *next - now, ModeDue{});
 }
 
+/// The mode that the link has no say in, by an operator's order or the settings'.
+std::optional<policy::Mode> held_mode(const EdgeSupervisorState& state) {
+  if (state.held || state.setting.adaptive) return state.held;
+  return state.setting.mode.preferred;
+}
+
 /// Begins as the settings say; where the mode is held, whatever the link does.
 void start_modes(EdgeSupervisorSelf self) {
   auto& state = self->state;
   const auto now = self->clock().now();
   state.modes.emplace(state.setting.mode, now);
-  if (!state.setting.adaptive) state.modes->force(now, state.setting.mode.preferred);
+  if (const auto held = held_mode(state)) state.modes->force(now, held);
   state.setting.metrics->set_mode(state.modes->mode());
   if (state.modes->mode() == policy::Mode::standalone) self->send(state.link, HoldRows{true});
+}
+
+/// Holds what is to be held now, and lets the link decide where nothing is.
+void hold_mode(EdgeSupervisorSelf self) {
+  auto& state = self->state;
+  const auto held = held_mode(state);
+  if (held || state.modes->forced()) {
+    if (const auto changed = state.modes->force(self->clock().now(), held)) enter(self, *changed);
+  }
+  decide_mode(self);
 }
 
 void reconfigure(EdgeSupervisorSelf self, const Reconfigure& request) {
@@ -127,14 +143,7 @@ void reconfigure(EdgeSupervisorSelf self, const Reconfigure& request) {
   if (!state.modes) return;
   const auto now = self->clock().now();
   if (const auto changed = state.modes->configure(now, request.mode)) enter(self, *changed);
-  std::optional<policy::ModeTransition> changed_force;
-  if (!request.adaptive) {
-    changed_force = state.modes->force(now, request.mode.preferred);
-  } else if (state.modes->forced()) {
-    changed_force = state.modes->force(now, std::nullopt);
-  }
-  if (changed_force) enter(self, *changed_force);
-  decide_mode(self);
+  hold_mode(self);
 }
 
 LinkReport report(const EdgeSupervisorState& state) {
@@ -142,6 +151,7 @@ LinkReport report(const EdgeSupervisorState& state) {
   if (state.modes) {
     report.state = state.modes->state();
     report.reason = state.modes->reason();
+    report.held = state.modes->forced();
   }
   return report;
 }
@@ -238,6 +248,11 @@ edge_supervisor_actor::behavior_type edge_supervisor(EdgeSupervisorSelf self, Ed
         decide_mode(self);
       },
       [self](const Reconfigure& request) { reconfigure(self, request); },
+      [self](const HoldMode& request) {
+        self->state.held = request.mode;
+        if (self->state.modes) hold_mode(self);
+        return report(self->state);
+      },
       [self](const GetLinkReport&) { return report(self->state); },
       [self](AwaitLink question) -> caf::result<LinkReport> {
         if (!self->state.probe) return LinkReport{};

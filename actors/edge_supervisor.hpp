@@ -48,6 +48,7 @@ struct EdgeSupervisorState {
   cloud_link_actor link;
   network_probe_actor probe;
   std::optional<policy::ModeController> modes;  // of an edge with a link
+  std::optional<policy::Mode> held;             // by an operator
   LinkMeasured measured;                        // the last
   std::optional<caf::actor_clock::time_point> mode_due;
   GenerationId next_generation = 1;

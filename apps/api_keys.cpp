@@ -20,14 +20,14 @@ constexpr std::size_t secret_bytes = 32;
 constexpr std::size_t max_secret_length = 256;
 constexpr std::size_t max_name_length = 64;
 constexpr std::size_t max_time_length = 32;
-constexpr std::string_view digits = "0123456789abcdef";
+constexpr std::string_view hex_digits = "0123456789abcdef";
 
 template <std::size_t size>
 std::string to_hexadecimal(const std::array<std::uint8_t, size>& bytes) {
   std::string text;
   for (const std::uint8_t byte : bytes) {
-    text += digits[byte >> 4U];
-    text += digits[byte & 15U];
+    text += hex_digits[byte >> 4U];
+    text += hex_digits[byte & 15U];
   }
   return text;
 }
@@ -36,8 +36,8 @@ template <std::size_t size>
 bool from_hexadecimal(std::string_view text, std::array<std::uint8_t, size>& bytes) {
   if (text.size() != 2 * size) return false;
   for (std::size_t i = 0; i < size; ++i) {
-    const auto high = digits.find(text[2 * i]);
-    const auto low = digits.find(text[2 * i + 1]);
+    const auto high = hex_digits.find(text[2 * i]);
+    const auto low = hex_digits.find(text[2 * i + 1]);
     if (high == std::string_view::npos || low == std::string_view::npos) return false;
     bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
   }

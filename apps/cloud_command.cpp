@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/admin_server.hpp"
 #include "apps/cloud_node.hpp"
+#include "apps/cloud_status.hpp"
 #include "apps/credential_renewal.hpp"
 #include "apps/node_logger.hpp"
 #include "apps/reload_watch.hpp"
@@ -20,16 +22,34 @@ constexpr std::chrono::seconds watch_interval{1};
 /// What of the settings takes effect without a restart.
 ReloadWatch::Reload reload_of(const SettingSources& sources, CloudNode& node,
                               const monitoring::Logger& logger) {
-  return [&](std::string_view cause) {
+  return [&](std::string_view cause) -> Outcome<void> {
     const auto fresh = load_cloud_settings(sources);
     if (!fresh) {
       logger.warning("settings refused, the old ones stay",
                      {{"cause", cause}, {"problem", fresh.error().message}});
-      return;
+      return tl::unexpected(fresh.error());
     }
     node.reconfigure(*fresh);
     logger.info("settings reloaded", {{"cause", cause}});
+    return {};
   };
+}
+
+/// Nothing where no address is set.
+Outcome<std::optional<http::Server>> start_admin(CloudNode& node, const CloudSettings& settings,
+                                                 ReloadWatch& watch) {
+  if (!settings.admin_listen) return std::nullopt;
+  AdminActions actions;
+  actions.status = [&node, &settings] {
+    return cloud_status(node, settings);
+  };
+  actions.reload = [&watch] {
+    return watch.reload_all("POST /reload");
+  };
+  actions.drain = terminate_this_process;
+  auto started = start_admin_server(*settings.admin_listen, std::move(actions));
+  if (!started) return tl::unexpected(started.error());
+  return std::optional(std::move(*started));
 }
 
 }  // namespace
@@ -47,9 +67,13 @@ Outcome<void> serve_cloud(const SettingSources& sources, const CommandIo& io,
   const WatchScope watching(watch);
   std::vector<std::filesystem::path> files;
   if (sources.file) files.push_back(*sources.file);
-  watch.add(std::move(files), reload_of(sources, **node, logger));
-  if (const auto& tls = (*node)->tls()) watch.add(files_of(*tls), renewal_of(tls, logger));
+  watch.add("settings", std::move(files), reload_of(sources, **node, logger));
+  if (const auto& tls = (*node)->tls()) {
+    watch.add("certificates", files_of(*tls), renewal_of(tls, logger));
+  }
   watch.start();
+  const auto admin = start_admin(**node, *settings, watch);
+  if (!admin) return tl::unexpected(admin.error());
   // Scripts wait for this line, and read the port from it where they asked for port 0.
   io.out << "cecollm cloud is listening on " << transport::to_string((*node)->bound()) << std::endl;
   while (!termination.wait_for(watch_interval)) {

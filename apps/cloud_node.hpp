@@ -30,6 +30,8 @@ class CloudNode {
 
   /// Where edges connect, with the real port where port 0 was asked for.
   const transport::Endpoint& bound() const { return bound_; }
+  const std::shared_ptr<NodeHealth>& health() const { return health_; }
+  const monitoring::CloudMetrics& metrics() const { return *metrics_; }
   /// What the connections prove themselves with; null without TLS.
   const std::shared_ptr<transport::TlsContext>& tls() const { return tls_; }
 

@@ -7,9 +7,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/admin_server.hpp"
 #include "apps/credential_renewal.hpp"
 #include "apps/edge_api.hpp"
 #include "apps/edge_node.hpp"
+#include "apps/edge_status.hpp"
 #include "apps/generation_report.hpp"
 #include "apps/node_logger.hpp"
 #include "apps/setting_flags.hpp"
@@ -40,6 +42,27 @@ Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string p
 Outcome<std::shared_ptr<KeyGuard>> guard_of(const ApiSettings& api) {
   if (!api.listen || api.keys.empty()) return std::shared_ptr<KeyGuard>();
   return KeyGuard::load(api.keys);
+}
+
+/// Nothing where no address is set.
+Outcome<std::optional<http::Server>> start_admin(EdgeNode& node, const EdgeSettings& settings,
+                                                 SettingsWatch& watch) {
+  if (!settings.admin_listen) return std::nullopt;
+  AdminActions actions;
+  actions.status = [&node, &watch] {
+    return edge_status(node, watch.current());
+  };
+  actions.reload = [&watch] {
+    return watch.reload_all("POST /reload");
+  };
+  // Prompts from standard input end with it.
+  if (settings.api.listen) actions.drain = terminate_this_process;
+  actions.set_mode = [&node, &watch](std::optional<policy::Mode> mode) {
+    return node.hold_mode(mode, watch.current());
+  };
+  auto started = start_admin_server(*settings.admin_listen, std::move(actions));
+  if (!started) return tl::unexpected(started.error());
+  return std::optional(std::move(*started));
 }
 
 /// Serves until SIGINT or SIGTERM, then lets what runs end.
@@ -82,12 +105,16 @@ Outcome<void> run(bool json, const SettingSources& sources, const CommandIo& io)
     return tl::unexpected(request.error());
   }
   const WatchScope watching(watch);
-  if (const auto& tls = (*node)->tls()) watch.also(files_of(*tls), renewal_of(tls, logger));
-  if (*guard) watch.also({(*guard)->file()}, renewal_of(*guard, logger));
+  if (const auto& tls = (*node)->tls()) {
+    watch.also("certificates", files_of(*tls), renewal_of(tls, logger));
+  }
+  if (*guard) watch.also("API keys", {(*guard)->file()}, renewal_of(*guard, logger));
   watch.start([&](const EdgeSettings& fresh) -> Outcome<void> {
     if (!policy_mode(fresh.generation.mode)) return misused("mode full needs a restart");
     return (*node)->reconfigure(fresh);
   });
+  const auto admin = start_admin(**node, *settings, watch);
+  if (!admin) return tl::unexpected(admin.error());
   if (settings->api.listen) {
     return serve_api(**node, *settings, watch, *guard, logger, *termination, io);
   }

@@ -166,6 +166,27 @@ Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {
   return {};
 }
 
+Outcome<void> EdgeNode::hold_mode(std::optional<policy::Mode> mode, const EdgeSettings& current) {
+  const bool alone = !mode || *mode == policy::Mode::standalone;
+  if (current.clouds.empty()) {
+    if (alone) return {};
+    return misused("this edge has no cloud (link.cloud), so it is standalone");
+  }
+  const auto preferred = current.supervisor.preferred;
+  if (!alone && *mode != preferred) {
+    return misused("this edge works in mode " + std::string(policy::name_of(preferred)) +
+                   " or standalone; generation.mode chooses another");
+  }
+  caf::scoped_actor self{system_};
+  Outcome<void> done;
+  self->request(supervisor_, actor_limit, actors::HoldMode{mode})
+      .receive([](const actors::LinkReport&) {},
+               [&](const caf::error& error) {
+                 done = failed("the edge does not answer: " + caf::to_string(error));
+               });
+  return done;
+}
+
 Outcome<actors::GenerationFinished> EdgeNode::generate(actors::GenerationRequest request,
                                                        const TokenSink& on_token) {
   caf::scoped_actor self{system_};

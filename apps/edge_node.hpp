@@ -41,6 +41,7 @@ class EdgeNode {
 
   const std::shared_ptr<const model::Tokenizer>& shared_tokenizer() const { return tokenizer_; }
   const std::shared_ptr<NodeHealth>& health() const { return health_; }
+  const monitoring::EdgeMetrics& metrics() const { return *metrics_; }
   /// For actors of the caller's own, which end before the node does.
   caf::actor_system& system() { return system_; }
   const actors::edge_supervisor_actor& supervisor() const { return supervisor_; }
@@ -58,6 +59,11 @@ class EdgeNode {
   /// Thresholds, deadlines, mode and supervisor settings take effect at the next token; the rest
   /// needs a restart. Fails where thresholds do not fit the model's exits.
   Outcome<void> reconfigure(const EdgeSettings& settings);
+
+  /// Holds `mode` whatever the link does, over reloads too, until another is given or none, which
+  /// leaves the choice to the edge. Fails where the edge has no cloud, or where `current` settings
+  /// prefer another mode that uses one.
+  Outcome<void> hold_mode(std::optional<policy::Mode> mode, const EdgeSettings& current);
 
   /// Runs one generation to its end; blocks. Any number of threads may call it at a time.
   Outcome<actors::GenerationFinished> generate(actors::GenerationRequest request,

@@ -19,13 +19,13 @@ namespace cecollm::apps {
 namespace {
 
 /// Far above ApiKeys::max_keys lines.
-constexpr std::size_t max_file_bytes = 4U << 20U;
+constexpr std::size_t max_key_file_bytes = 4U << 20U;
 
 constexpr std::string_view heading =
     "# Keys of cecollm's HTTP API: name, time of making, salted hash. Change it with 'cecollm "
     "keys'.\n";
 
-std::string reason() {
+std::string system_reason() {
   return std::strerror(errno);
 }
 
@@ -34,13 +34,13 @@ Outcome<std::optional<std::string>> read_text(const std::filesystem::path& file)
   std::error_code problem;
   if (!std::filesystem::exists(file, problem)) return std::optional<std::string>();
   std::ifstream stream(file, std::ios::binary);
-  std::string text(max_file_bytes + 1, '\0');
+  std::string text(max_key_file_bytes + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad() || (!stream && !stream.eof())) {
     return misused(file.string() + " cannot be read as a file of keys");
   }
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > max_file_bytes) {
+  if (text.size() > max_key_file_bytes) {
     return misused(file.string() + " is longer than a file of keys can be");
   }
   return std::optional(std::move(text));
@@ -64,7 +64,7 @@ class Replacement {
       return misused(beside.string() +
                      " is there: another change is under way, or was cut off; then remove it");
     }
-    return misused(beside.string() + " cannot be written: " + reason());
+    return misused(beside.string() + " cannot be written: " + system_reason());
   }
   Replacement(Replacement&& other) noexcept
       : target_(std::move(other.target_)),
@@ -78,7 +78,7 @@ class Replacement {
   Outcome<void> finish(std::string_view text) {
     if (!take_over_rights() || !write_all(text) || ::fsync(open_.get()) != 0 ||
         ::rename(beside_.c_str(), target_.c_str()) != 0) {
-      return misused(target_.string() + " cannot be replaced: " + reason());
+      return misused(target_.string() + " cannot be replaced: " + system_reason());
     }
     beside_.clear();
     return {};
@@ -111,7 +111,7 @@ class Replacement {
   transport::Socket open_;
 };
 
-std::string text_of(std::chrono::system_clock::time_point time) {
+std::string utc_text_of(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
@@ -157,7 +157,7 @@ Outcome<std::string> add_api_key(const std::filesystem::path& file, const std::s
     return misused(file.string() + " has " + std::to_string(ApiKeys::max_keys) +
                    " keys, as many as it may");
   }
-  auto fresh = make_api_key(name, text_of(now));
+  auto fresh = make_api_key(name, utc_text_of(now));
   if (!fresh) return tl::unexpected(fresh.error());
   if (!lines.empty() && !lines.ends_with('\n')) lines += '\n';
   lines += line_of(fresh->kept) + "\n";

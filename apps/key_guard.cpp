@@ -24,7 +24,7 @@ std::string_view secret_of(std::string_view authorization) {
   return authorization.substr(begin, end - begin + 1);
 }
 
-http::Response refusal(std::string sentence) {
+http::Response key_refused(std::string sentence) {
   auto response = api::error_response({401, std::move(sentence), "", "invalid_api_key"});
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
@@ -55,22 +55,24 @@ Outcome<void> KeyGuard::reload() {
 std::optional<http::Response> KeyGuard::admit(http::Request& request) const {
   const auto secret = secret_of(request.authorization);
   if (secret.empty()) {
-    return refusal("this server asks for a key: send the header 'Authorization: Bearer KEY'");
+    return key_refused("this server asks for a key: send the header 'Authorization: Bearer KEY'");
   }
   auto name = keys()->name_of(secret);
-  if (!name) return refusal("the key of this request is none of this server's");
+  if (!name) return key_refused("the key of this request is none of this server's");
   request.identity = *std::move(name);
   return std::nullopt;
 }
 
 ReloadWatch::Reload renewal_of(std::shared_ptr<KeyGuard> guard, monitoring::Logger logger) {
-  return [guard = std::move(guard), logger = std::move(logger)](std::string_view cause) {
+  return [guard = std::move(guard),
+          logger = std::move(logger)](std::string_view cause) -> Outcome<void> {
     if (const auto done = guard->reload(); !done) {
       logger.warning("API keys refused, the old ones stay",
                      {{"cause", cause}, {"problem", done.error().message}});
-      return;
+      return done;
     }
     logger.info("API keys reloaded", {{"cause", cause}, {"keys", guard->count()}});
+    return {};
   };
 }
 

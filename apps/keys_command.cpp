@@ -16,7 +16,7 @@ struct KeyOptions {
   std::string name;
 };
 
-Outcome<void> add(const KeyOptions& options, const CommandIo& io) {
+Outcome<void> add_key(const KeyOptions& options, const CommandIo& io) {
   const auto secret = add_api_key(options.file, options.name, std::chrono::system_clock::now());
   if (!secret) return tl::unexpected(secret.error());
   // Alone on standard output, for scripts.
@@ -25,14 +25,14 @@ Outcome<void> add(const KeyOptions& options, const CommandIo& io) {
   return {};
 }
 
-Outcome<void> list(const KeyOptions& options, const CommandIo& io) {
+Outcome<void> list_keys(const KeyOptions& options, const CommandIo& io) {
   const auto keys = load_api_keys(options.file);
   if (!keys) return tl::unexpected(keys.error());
   for (const auto& key : keys->all()) io.out << key.created << "  " << key.name << '\n';
   return {};
 }
 
-Outcome<void> remove(const KeyOptions& options, const CommandIo&) {
+Outcome<void> remove_key(const KeyOptions& options, const CommandIo&) {
   return remove_api_key(options.file, options.name);
 }
 
@@ -64,15 +64,16 @@ void register_action(CLI::App& keys, Command& chosen, const std::string& verb,
 void register_keys(CLI::App& app, Command& chosen) {
   CLI::App* keys = app.add_subcommand("keys", "Make and remove keys of the HTTP API");
   keys->require_subcommand(1);
-  register_action(*keys, chosen, "add", "Make a key and print it, once", true, add,
+  register_action(*keys, chosen, "add", "Make a key and print it, once", true, add_key,
                   "The file gets a salted hash; a node that runs reads it anew by itself.\n"
                   "Examples:\n"
                   "  cecollm keys add /etc/cecollm/api-keys alice");
-  register_action(*keys, chosen, "list", "Print when each key was made, and its name", false, list,
+  register_action(*keys, chosen, "list", "Print when each key was made, and its name", false,
+                  list_keys,
                   "Examples:\n"
                   "  cecollm keys list /etc/cecollm/api-keys");
   register_action(*keys, chosen, "remove", "Remove a key, which then is none any more", true,
-                  remove,
+                  remove_key,
                   "Examples:\n"
                   "  cecollm keys remove /etc/cecollm/api-keys alice");
 }

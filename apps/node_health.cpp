@@ -11,6 +11,16 @@
 namespace cecollm::apps {
 namespace {
 
+http::Response json_response(int status, const nlohmann::json& json) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = json.dump();
+  return response;
+}
+
+}  // namespace
+
 std::string_view name_of(NodeState state) {
   switch (state) {
     case NodeState::loading:
@@ -22,16 +32,6 @@ std::string_view name_of(NodeState state) {
   }
   return "";
 }
-
-http::Response json_response(int status, const nlohmann::json& json) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = json.dump();
-  return response;
-}
-
-}  // namespace
 
 std::vector<http::Route> health_routes(std::shared_ptr<const NodeHealth> health) {
   const auto live = [](const http::Request&, http::Client&) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "http/message.hpp"
@@ -14,6 +15,9 @@ enum class NodeState {
   ready,     // serves
   draining,  // ends what runs, takes nothing new
 };
+
+/// "loading", "ready", "draining".
+std::string_view name_of(NodeState state);
 
 /// Set by the node, read by its servers' threads.
 class NodeHealth {

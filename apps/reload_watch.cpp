@@ -40,9 +40,9 @@ ReloadWatch::~ReloadWatch() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void ReloadWatch::add(std::vector<std::filesystem::path> files, Reload reload) {
+void ReloadWatch::add(std::string what, std::vector<std::filesystem::path> files, Reload reload) {
   auto now = look_at(files);
-  watched_.push_back({std::move(files), std::move(reload), now, now});
+  watched_.push_back({std::move(what), std::move(files), std::move(reload), now, now});
 }
 
 void ReloadWatch::start() {
@@ -58,6 +58,7 @@ void ReloadWatch::run() {
   while (!stop_) {
     const bool taken = sigtimedwait(&signals_, nullptr, &look_interval) > 0;
     const bool signalled = came_elsewhere.exchange(false) || taken;
+    const std::lock_guard lock(mutex_);
     for (auto& watched : watched_) {
       auto now = look_at(watched.files);
       // A file that is being replaced may be missing for a moment.
@@ -67,9 +68,21 @@ void ReloadWatch::run() {
       watched.seen = now;
       if (!signalled && !changed) continue;
       watched.loaded = std::move(now);
-      watched.reload(signalled ? "SIGHUP" : "the files changed");
+      // Who reloads says in the log what came of it.
+      [[maybe_unused]] const auto done = watched.reload(signalled ? "SIGHUP" : "the files changed");
     }
   }
+}
+
+std::vector<Reloaded> ReloadWatch::reload_all(std::string_view cause) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Reloaded> all;
+  for (auto& watched : watched_) {
+    watched.seen = watched.loaded = look_at(watched.files);
+    const auto done = watched.reload(cause);
+    all.push_back({watched.what, done ? "" : done.error().message});
+  }
+  return all;
 }
 
 std::vector<std::optional<ReloadWatch::Version>> ReloadWatch::look_at(

@@ -5,18 +5,28 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "apps/failure.hpp"
+
 namespace cecollm::apps {
+
+/// What came of reading something anew.
+struct Reloaded {
+  std::string what;
+  std::string problem;  // empty: it is in use; else the old one stays
+};
 
 class ReloadWatch {
  public:
-  /// Runs on the watch's thread; `cause` is "SIGHUP" or "the files changed".
-  using Reload = std::function<void(std::string_view cause)>;
+  /// Reads something anew; a failure keeps the old. One at a time, on the watch's thread or that of
+  /// reload_all(); `cause` is "SIGHUP", "the files changed" or reload_all()'s.
+  using Reload = std::function<Outcome<void>(std::string_view cause)>;
 
   /// SIGHUP is for this watch from here on, whichever thread gets it; one watch at a time. Blocks
   /// it for this thread and every thread that starts later, so construct it before any actor
@@ -29,8 +39,10 @@ class ReloadWatch {
   /// Before start(): `reload` is called at SIGHUP, and once `files` have changed and then stay as
   /// they are for a moment: who renews several writes them one after the other. Changes count from
   /// here on.
-  void add(std::vector<std::filesystem::path> files, Reload reload);
+  void add(std::string what, std::vector<std::filesystem::path> files, Reload reload);
   void start();
+  /// Reads everything anew at once, as SIGHUP would; between start() and stop(), from any thread.
+  std::vector<Reloaded> reload_all(std::string_view cause);
   /// Returns when no reload runs any more.
   void stop();
 
@@ -43,6 +55,7 @@ class ReloadWatch {
     friend bool operator==(const Version&, const Version&) = default;
   };
   struct Watched {
+    std::string what;
     std::vector<std::filesystem::path> files;
     Reload reload;
     std::vector<std::optional<Version>> loaded;  // what was there at the last reload
@@ -51,6 +64,7 @@ class ReloadWatch {
   static std::vector<std::optional<Version>> look_at(const std::vector<std::filesystem::path>&);
   void run();
 
+  std::mutex mutex_;  // of the next, after start()
   std::vector<Watched> watched_;
   sigset_t signals_{};
   sigset_t before_{};

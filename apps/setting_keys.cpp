@@ -17,7 +17,7 @@ constexpr double mib = 1024 * kib;
 constexpr double gib = 1024 * mib;
 
 // In the order in which the documentation shows them.
-constexpr std::array keys{
+constexpr std::array key_table{
     SettingKey{.name = "model.directory",
                .flag = "--model",
                .kind = ValueKind::path,
@@ -525,6 +525,12 @@ constexpr std::array keys{
                .least = 0,
                .most = hour_ms},
 
+    SettingKey{.name = "admin.listen",
+               .flag = "--admin",
+               .kind = ValueKind::endpoint,
+               .help = "Address of the admin surface (state, mode, reload, drain), HOST:PORT of "
+                       "loopback; whoever is on this machine may use it. Not set: none"},
+
     SettingKey{.name = "metrics.listen",
                .flag = "--metrics",
                .kind = ValueKind::endpoint,
@@ -625,13 +631,13 @@ std::string_view name_of(ValueKind kind) {
 }
 
 std::span<const SettingKey> setting_keys() {
-  return keys;
+  return key_table;
 }
 
 const SettingKey* find_setting_key(std::string_view name) {
-  const auto* found = std::find_if(keys.begin(), keys.end(),
+  const auto* found = std::find_if(key_table.begin(), key_table.end(),
                                    [&](const SettingKey& key) { return key.name == name; });
-  return found == keys.end() ? nullptr : found;
+  return found == key_table.end() ? nullptr : found;
 }
 
 bool applies(const SettingKey& key, Node node) {
@@ -650,8 +656,8 @@ std::string environment_name(const SettingKey& key) {
 std::optional<std::string_view> nearest_setting_name(std::string_view name) {
   // Long names would cost time, and none of ours is long.
   if (name.size() > 64) return std::nullopt;
-  const auto* nearest =
-      std::min_element(keys.begin(), keys.end(), [&](const SettingKey& a, const SettingKey& b) {
+  const auto* nearest = std::min_element(
+      key_table.begin(), key_table.end(), [&](const SettingKey& a, const SettingKey& b) {
         return edit_distance(a.name, name) < edit_distance(b.name, name);
       });
   if (edit_distance(nearest->name, name) > 4) return std::nullopt;
@@ -662,7 +668,7 @@ std::string render_setting_table() {
   std::string table =
       "| key | flag | environment | type | default | node | meaning |\n"
       "|---|---|---|---|---|---|---|\n";
-  for (const SettingKey& key : keys) {
+  for (const SettingKey& key : key_table) {
     table += "| `" + std::string(key.name) + "` | `" + std::string(key.flag) + "` | `" +
              environment_name(key) + "` | ";
     if (key.kind == ValueKind::choice) {

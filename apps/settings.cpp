@@ -44,6 +44,7 @@ class Builder {
     settings.adaptive = get<bool>("supervisor.adaptive");
     settings.supervisor = supervisor(mode);
     settings.api = api();
+    settings.admin_listen = admin_listen();
     settings.monitoring = monitoring();
     if (mode == GenerationMode::full && !settings.monitoring.trace_file.empty()) {
       problem(values_.locate("log.trace_file") +
@@ -68,6 +69,7 @@ class Builder {
     settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
     settings.contexts = contexts();
     settings.batch = batch();
+    settings.admin_listen = admin_listen();
     settings.monitoring = monitoring();
     return settings;
   }
@@ -336,6 +338,16 @@ class Builder {
     return {endpoint("api.listen"), get<std::string>("api.keys"),
             static_cast<std::size_t>(get<std::int64_t>("api.max_streams")),
             get<milliseconds>("api.drain_timeout")};
+  }
+
+  std::optional<transport::Endpoint> admin_listen() {
+    auto address = endpoint("admin.listen");
+    if (!address || transport::is_loopback(*address)) return address;
+    problem(values_.locate("admin.listen") + ": " + transport::to_string(*address) +
+            " is no loopback address, and the admin surface is for this machine alone; take "
+            "127.0.0.1:" +
+            std::to_string(address->port));
+    return std::nullopt;
   }
 
   MonitoringSettings monitoring() {

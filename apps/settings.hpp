@@ -92,6 +92,7 @@ struct EdgeSettings {
   bool adaptive = true;
   GenerationSettings generation;
   ApiSettings api;
+  std::optional<transport::Endpoint> admin_listen;  // on loopback; absent: no admin surface
   MonitoringSettings monitoring;
 };
 
@@ -121,6 +122,7 @@ struct CloudSettings {
   bool serve_cloud_only = true;  // loads the shallow layers as well
   ContextSettings contexts;
   BatchSettings batch;
+  std::optional<transport::Endpoint> admin_listen;  // on loopback; absent: no admin surface
   MonitoringSettings monitoring;
 };
 

@@ -9,11 +9,12 @@ SettingsWatch::SettingsWatch(SettingSources sources, EdgeSettings settings,
     : sources_(std::move(sources)), logger_(std::move(logger)), settings_(std::move(settings)) {
   std::vector<std::filesystem::path> files;
   if (sources_.file) files.push_back(*sources_.file);
-  watch_.add(std::move(files), [this](std::string_view why) { reload(why); });
+  watch_.add("settings", std::move(files), [this](std::string_view why) { return reload(why); });
 }
 
-void SettingsWatch::also(std::vector<std::filesystem::path> files, ReloadWatch::Reload reload) {
-  watch_.add(std::move(files), std::move(reload));
+void SettingsWatch::also(std::string what, std::vector<std::filesystem::path> files,
+                         ReloadWatch::Reload reload) {
+  watch_.add(std::move(what), std::move(files), std::move(reload));
 }
 
 void SettingsWatch::start(Apply apply) {
@@ -26,7 +27,7 @@ EdgeSettings SettingsWatch::current() const {
   return settings_;
 }
 
-void SettingsWatch::reload(std::string_view why) {
+Outcome<void> SettingsWatch::reload(std::string_view why) {
   auto fresh = load_edge_settings(sources_);
   Outcome<void> done;
   if (!fresh) {
@@ -37,11 +38,12 @@ void SettingsWatch::reload(std::string_view why) {
   if (!done) {
     logger_.warning("settings refused, the old ones stay",
                     {{"cause", why}, {"problem", done.error().message}});
-    return;
+    return done;
   }
   const std::lock_guard lock(mutex_);
   settings_ = std::move(*fresh);
   logger_.info("settings reloaded", {{"cause", why}});
+  return {};
 }
 
 }  // namespace cecollm::apps

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,17 +24,19 @@ class SettingsWatch {
   SettingsWatch(SettingSources sources, EdgeSettings settings, monitoring::Logger logger);
 
   /// Before start(): what else is read anew, on SIGHUP and when `files` change.
-  void also(std::vector<std::filesystem::path> files, ReloadWatch::Reload reload);
+  void also(std::string what, std::vector<std::filesystem::path> files, ReloadWatch::Reload reload);
   /// Watches from now on; `apply` runs on the watch's own thread and outlives it.
   void start(Apply apply);
   /// Returns when no reload runs any more.
   void stop() { watch_.stop(); }
+  /// As ReloadWatch's.
+  std::vector<Reloaded> reload_all(std::string_view cause) { return watch_.reload_all(cause); }
 
   /// Thread-safe.
   EdgeSettings current() const;
 
  private:
-  void reload(std::string_view why);
+  Outcome<void> reload(std::string_view why);
 
   const SettingSources sources_;
   const monitoring::Logger logger_;

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <ctime>
 
+#include <unistd.h>
+
 namespace cecollm::apps {
 namespace {
 
@@ -48,6 +50,10 @@ bool Termination::wait_for(std::chrono::milliseconds limit) {
   time.tv_nsec = static_cast<long>(std::chrono::nanoseconds(limit - seconds).count());
   received_ = sigtimedwait(&signals_, nullptr, &time) > 0;
   return received_;
+}
+
+void terminate_this_process() {
+  kill(getpid(), SIGTERM);
 }
 
 }  // namespace cecollm::apps

@@ -28,4 +28,7 @@ class Termination {
   bool received_ = false;
 };
 
+/// Sends SIGTERM to this process, for whom its Termination waits.
+void terminate_this_process();
+
 }  // namespace cecollm::apps

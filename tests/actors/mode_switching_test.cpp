@@ -113,6 +113,43 @@ TEST(ModeSwitching, HoldsTheModeWhereItIsNotAdaptive) {
   tests::expect_undisturbed(world.options().model, *watched);
 }
 
+TEST(ModeSwitching, HoldsTheModeOfAnOperatorOverAReloadUntilItIsLetGo) {
+  MemoryWorld world(over("rtt=20ms"));
+  world.time().advance(1s);
+  world.hold_mode(Mode::standalone);
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+  EXPECT_EQ(world.edge().modes->reason(), ModeReason::forced);
+  world.reconfigure(Mode::collaborative, true, asking(1));
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+  world.hold_mode(std::nullopt);
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+}
+
+TEST(ModeSwitching, HoldsCollaborativeOverALinkThatCostsTooMuch) {
+  MemoryWorld world(over("rtt=300ms"));
+  world.hold_mode(Mode::collaborative);
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  world.hold_mode(std::nullopt);
+  world.time().advance(20s);
+  EXPECT_EQ(policy::mode_of(state(world)), Mode::standalone);
+}
+
+TEST(ModeSwitching, FallsBackToTheSettingsHoldWhereAnOperatorLetsGo) {
+  auto options = over("rtt=300ms");
+  options.adaptive = false;
+  MemoryWorld world(options);
+  world.hold_mode(Mode::standalone);
+  world.time().advance(1s);
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+  world.hold_mode(std::nullopt);
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+}
+
 TEST(Deadlines, LetNoTokenWaitForAnAnswerThatCannotComeInTime) {
   MemoryWorld world(over("rtt=150ms"));
   world.time().advance(2s);  // the first pong

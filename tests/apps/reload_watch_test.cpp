@@ -23,10 +23,11 @@ constexpr std::chrono::seconds notice_patience{60};
 class Noticed {
  public:
   ReloadWatch::Reload sink() {
-    return [this](std::string_view cause) {
+    return [this](std::string_view cause) -> Outcome<void> {
       const std::lock_guard lock(mutex_);
       causes_.emplace_back(cause);
       changed_.notify_all();
+      return {};
     };
   }
   std::vector<std::string> wait(std::size_t count) {
@@ -57,8 +58,8 @@ class ReloadWatching : public ::testing::Test {
 
 TEST_F(ReloadWatching, ReloadsWhoseFilesChanged) {
   ReloadWatch watch;
-  watch.add({write("a.pem", "1"), write("a.key", "1")}, certificates_.sink());
-  watch.add({write("node.toml", "1")}, settings_.sink());
+  watch.add("certificates", {write("a.pem", "1"), write("a.key", "1")}, certificates_.sink());
+  watch.add("settings", {write("node.toml", "1")}, settings_.sink());
   watch.start();
   write("a.key", "22");
   EXPECT_THAT(certificates_.wait(1), ElementsAre("the files changed"));
@@ -70,7 +71,7 @@ TEST_F(ReloadWatching, ReloadsWhoseFilesChanged) {
 
 TEST_F(ReloadWatching, SeesWhatHappenedBeforeItStarted) {
   ReloadWatch watch;
-  watch.add({write("a.pem", "1")}, certificates_.sink());
+  watch.add("certificates", {write("a.pem", "1")}, certificates_.sink());
   write("a.pem", "22");
   watch.start();
   certificates_.wait(1);
@@ -79,8 +80,8 @@ TEST_F(ReloadWatching, SeesWhatHappenedBeforeItStarted) {
 TEST_F(ReloadWatching, WaitsForAFileThatIsMissing) {
   ReloadWatch watch;
   const auto file = write("a.pem", "1");
-  watch.add({file, write("a.key", "1")}, certificates_.sink());
-  watch.add({write("node.toml", "1")}, settings_.sink());
+  watch.add("certificates", {file, write("a.key", "1")}, certificates_.sink());
+  watch.add("settings", {write("node.toml", "1")}, settings_.sink());
   watch.start();
   std::filesystem::remove(file);
   write("a.key", "22");
@@ -99,19 +100,49 @@ TEST_F(ReloadWatching, FollowsALinkThatNamesAnotherFile) {
   const auto link = directory_.path() / "tls.crt";
   std::filesystem::create_symlink(first, link);
   ReloadWatch watch;
-  watch.add({link}, certificates_.sink());
+  watch.add("certificates", {link}, certificates_.sink());
   watch.start();
   std::filesystem::create_symlink(second, directory_.path() / "next");
   std::filesystem::rename(directory_.path() / "next", link);
   certificates_.wait(1);
 }
 
+TEST_F(ReloadWatching, ReloadsEverythingWhenItIsAskedTo) {
+  ReloadWatch watch;
+  watch.add("settings", {write("node.toml", "1")}, settings_.sink());
+  watch.add("certificates", {},
+            [](std::string_view) { return misused("a.pem is no certificate"); });
+  watch.start();
+  const auto reloaded = watch.reload_all("a test");
+  ASSERT_EQ(reloaded.size(), 2U);
+  EXPECT_EQ(reloaded[0].what, "settings");
+  EXPECT_EQ(reloaded[0].problem, "");
+  EXPECT_EQ(reloaded[1].what, "certificates");
+  EXPECT_EQ(reloaded[1].problem, "a.pem is no certificate");
+  EXPECT_THAT(settings_.causes(), ElementsAre("a test"));
+}
+
+TEST_F(ReloadWatching, DoesNotReloadAChangeTwice) {
+  ReloadWatch watch;
+  watch.add("settings", {write("node.toml", "1")}, settings_.sink());
+  watch.add("certificates", {write("a.pem", "1")}, certificates_.sink());
+  watch.start();
+  write("node.toml", "22");
+  watch.reload_all("a test");
+  const auto causes = settings_.causes();
+  EXPECT_EQ(causes.back(), "a test");
+  write("a.pem", "22");
+  certificates_.wait(2);  // by then the other change would have been seen as well
+  EXPECT_EQ(certificates_.causes().back(), "the files changed");
+  EXPECT_EQ(settings_.causes(), causes);
+}
+
 TEST_F(ReloadWatching, ReloadsEverythingOnSighup) {
   // In a process of its own: there every thread blocks the signal.
   const auto reloads = [&] {
     ReloadWatch watch;
-    watch.add({}, settings_.sink());
-    watch.add({write("a.pem", "1")}, certificates_.sink());
+    watch.add("settings", {}, settings_.sink());
+    watch.add("certificates", {write("a.pem", "1")}, certificates_.sink());
     watch.start();
     kill(getpid(), SIGHUP);
     EXPECT_THAT(settings_.wait(1), ElementsAre("SIGHUP"));
@@ -130,7 +161,7 @@ TEST_F(ReloadWatching, ReloadsWhereALibrarysThreadGetsTheSignal) {
     });
     {
       ReloadWatch watch;
-      watch.add({}, settings_.sink());
+      watch.add("settings", {}, settings_.sink());
       watch.start();
       pthread_kill(library.native_handle(), SIGHUP);
       EXPECT_THAT(settings_.wait(1), ElementsAre("SIGHUP"));

@@ -408,5 +408,22 @@ TEST_F(Settings, OfAFileTellItsNode) {
               ElementsAre(Node::edge, Node::cloud));
 }
 
+TEST_F(Settings, KeepTheAdminSurfaceOnLoopback) {
+  const auto edge = load_edge_settings(flags(with_model({{"admin.listen", {"[::1]:7081"}}})));
+  ASSERT_TRUE(edge) << edge.error().message;
+  EXPECT_EQ(edge->admin_listen->port, 7081);
+  EXPECT_FALSE(load_edge_settings(flags(model_given))->admin_listen);
+  for (const char* address : {"0.0.0.0:7081", "10.0.0.7:7081", "node.example:7081", "[::]:7081"}) {
+    EXPECT_THAT(edge_error(flags(with_model({{"admin.listen", {address}}}))),
+                AllOf(StartsWith("--admin: "), HasSubstr(address),
+                      HasSubstr(" is no loopback address, and the admin surface is for this "
+                                "machine alone; take 127.0.0.1:7081")));
+    EXPECT_THAT(cloud_error(flags(with_model({{"link.listen", {"127.0.0.1:0"}},
+                                              {"link.insecure", {"true"}},
+                                              {"admin.listen", {address}}}))),
+                HasSubstr("is no loopback address"));
+  }
+}
+
 }  // namespace
 }  // namespace cecollm::apps

@@ -129,6 +129,9 @@ class MemoryWorld {
   void reconfigure(std::size_t edge, actors::Reconfigure settings) {
     caf::anon_send(edges_[edge]->supervisor, std::move(settings));
   }
+  void hold_mode(std::optional<policy::Mode> mode) {
+    for (const auto& edge : edges_) caf::anon_send(edge->supervisor, actors::HoldMode{mode});
+  }
   /// Another day of the calendar that the upload budget goes by.
   void begin_next_day() { day_ += std::chrono::days(1); }
 
