@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "apps/edge_status.hpp"
 #include "apps/node_info.hpp"
+#include "apps/page.hpp"
 #include "model/chat_template.hpp"
 
 namespace cecollm::apps {
@@ -38,6 +40,22 @@ void read_chat_template(const std::filesystem::path& directory, api::ServiceSett
   }
 }
 
+http::Route status_route(EdgeNode& node, std::function<EdgeSettings()> current, bool keys,
+                         bool chat) {
+  return {"GET", "/v1/cecollm/status",
+          [&node, current = std::move(current), keys, chat](const http::Request&, http::Client&) {
+            auto status = edge_status(node, current());
+            status["keys"] = keys;
+            status["chat"] = chat;
+            http::Response response;
+            response.content_type = "application/json";
+            response.headers = {{"Cache-Control", "no-store"}};
+            response.body =
+                status.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+            return response;
+          }};
+}
+
 }  // namespace
 
 EdgeApi::EdgeApi(std::shared_ptr<NodeHealth> health, api::ServiceSetting setting)
@@ -55,9 +73,10 @@ Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSetti
   service.model = served_model(node, settings);
   service.tokenizer = node.shared_tokenizer();
   read_chat_template(settings.model.directory, service, logger);
+  const bool chat = service.chat_template != nullptr && service.tokenizer != nullptr;
   service.max_streams = settings.api.max_streams;
   // Settings that do not fit the model are not taken over, so the ones at start stand in for none.
-  service.defaults = [current = std::move(current), config = node.config(), first = *at_start] {
+  service.defaults = [current, config = node.config(), first = *at_start] {
     return request_from(current(), config).value_or(first);
   };
   service.accepting = [health = node.health()] {
@@ -69,6 +88,8 @@ Outcome<std::unique_ptr<EdgeApi>> EdgeApi::start(EdgeNode& node, const EdgeSetti
   server.limits.max_connections = settings.api.max_streams + spare_connections;
   server.limits.max_body_bytes = max_body_bytes;
   server.routes = api->service_.routes();
+  server.routes.push_back(status_route(node, std::move(current), guard != nullptr, chat));
+  server.routes.push_back(page_route());
   for (auto& route : health_routes(node.health())) server.routes.push_back(std::move(route));
   if (guard) {
     server.admit = [guard = std::move(guard)](http::Request& request) {

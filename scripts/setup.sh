@@ -5,6 +5,7 @@
 #   scripts/setup.sh --lint   clang-format and clang-tidy as well
 #   scripts/setup.sh --fuzz   Clang and its libFuzzer as well
 #   scripts/setup.sh --monitoring   Prometheus as well
+#   scripts/setup.sh --page   Chromium as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +15,9 @@ for argument in "$@"; do
     --lint) groups='^(lint)?$' ;;
     --fuzz) groups='^(fuzz)?$' ;;
     --monitoring) groups='^(monitoring)?$' ;;
+    --page) groups='^(page)?$' ;;
     *)
-      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint | --fuzz | --monitoring]" >&2
+      echo "setup: unknown argument '$argument'; usage: scripts/setup.sh [--lint | --fuzz | --monitoring | --page]" >&2
       exit 2
       ;;
   esac

@@ -49,13 +49,14 @@ class EdgeApiWithKeys : public ::testing::Test {
 };
 
 TEST_F(EdgeApiWithKeys, AsksForOneOnEveryRouteButHealth) {
-  for (const char* path : {"/health", "/livez", "/readyz", "/version"}) {
+  for (const char* path : {"/", "/health", "/livez", "/readyz", "/version"}) {
     EXPECT_THAT(edge_.get(path), HasSubstr(" 200 OK\r\n")) << path;
   }
-  for (const auto& reply : {edge_.get("/v1/models"), edge_.get("/v1/models", header("wrong")),
-                            edge_.post("/v1/completions", R"({"prompt":"Once"})"),
-                            edge_.post("/tokenize", R"({"prompt":"Once"})"),
-                            edge_.post("/detokenize", R"({"tokens":[5]})")}) {
+  for (const auto& reply :
+       {edge_.get("/v1/models"), edge_.get("/v1/models", header("wrong")),
+        edge_.get("/v1/cecollm/status"), edge_.post("/v1/completions", R"({"prompt":"Once"})"),
+        edge_.post("/tokenize", R"({"prompt":"Once"})"),
+        edge_.post("/detokenize", R"({"tokens":[5]})")}) {
     EXPECT_THAT(reply, HasSubstr(" 401 Unauthorized\r\n"));
     EXPECT_THAT(reply, HasSubstr("\"code\":\"invalid_api_key\""));
   }

@@ -69,6 +69,24 @@ TEST_F(EdgeApiAlone, AnswersProbesAndListsItsModel) {
   EXPECT_THAT(edge_->get("/v1/models"), HasSubstr("\"id\":\"default\""));
 }
 
+TEST_F(EdgeApiAlone, ServesAPageThatMayRunItsOwnScriptAlone) {
+  const auto reply = edge_->get("/");
+  EXPECT_THAT(reply, HasSubstr(" 200 OK\r\n"));
+  EXPECT_THAT(reply, HasSubstr("Content-Type: text/html; charset=utf-8\r\n"));
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(reply, found, std::regex("Content-Security-Policy: ([^\r]*)\r\n")));
+  const std::string policy = found[1];
+  EXPECT_THAT(policy, StartsWith("default-src 'none'; connect-src 'self'; "));
+  for (const char* directive : {"script-src", "style-src"}) {
+    EXPECT_TRUE(std::regex_search(
+        policy, std::regex(std::string(directive) + " 'sha256-[A-Za-z0-9+/]{43}=';")))
+        << policy;
+  }
+  EXPECT_THAT(policy, testing::Not(HasSubstr("unsafe")));
+  EXPECT_THAT(EdgeApiProcess::body_of(reply), StartsWith("<!doctype html>"));
+  EXPECT_THAT(reply, testing::Not(testing::ContainsRegex("(src|href)=\"?(https?:)?//")));
+}
+
 TEST_F(EdgeApiAlone, HasOneShapeForEveryError) {
   for (const auto& reply :
        {edge_->get("/nothing"), edge_->get("/v1/completions"), edge_->post("/v1/completions", "{"),
