@@ -94,9 +94,14 @@ class EdgeAdmin : public ::testing::Test {
 
 TEST_F(EdgeAdmin, HoldsModesOfAnEdgeWithACloud) {
   const tests::CloudProcess cloud;
-  const EdgeApiProcess edge(flags(cloud.edge_flags()));
-  ASSERT_TRUE(soon([&] { return admin_.status().at("link").at("connected") == true; }));
+  auto given = cloud.edge_flags();
+  // A busy machine is no bad link.
+  given.insert(given.end(), {"--leave-above", "1h", "--enter-below", "1h", "--expired-asks", "1000",
+                             "--ping-timeouts", "1000"});
+  const EdgeApiProcess edge(flags(given));
   ASSERT_TRUE(soon([&] { return !admin_.status().at("link").at("rtt_ms").is_null(); }));
+  ASSERT_TRUE(soon([&] { return admin_.status().at("supervisor") == "collaborative"; }));
+  EXPECT_EQ(admin_.status().at("link").at("connected"), true);
   EXPECT_EQ(admin_.status().at("held"), false);
 
   const auto alone = admin_.set_mode("standalone");

@@ -171,6 +171,26 @@ class Writing(PageCase):
         self.assertEqual(set(page.value(TOKENS + ".map((token) => token.className)")),
                          {"token cloud"})
 
+    def test_keeps_the_messages_of_a_chat(self):
+        if not json.loads(get(base + "/v1/cecollm/status"))["chat"]:
+            self.assertTrue(self.ready().value("document.getElementById('kind').options[1].disabled"))
+            return
+        page = self.ready()
+        page.value("document.getElementById('kind').value = 'chat';"
+                   "document.getElementById('kind').dispatchEvent(new Event('change'));"
+                   "document.getElementById('max-tokens').value = 8")
+        said = []
+        for message in ("Hello", "And then?"):
+            said.append({"role": "user", "content": message})
+            expected = json.loads(get(base + "/v1/chat/completions", {
+                "messages": said, "max_tokens": 8}))["choices"][0]["message"]["content"]
+            self.write(page, message)
+            self.wait_for_end(page)
+            self.assertEqual(page.value("[...document.querySelectorAll('.text')].pop().textContent"),
+                             message + "\n" + expected)
+            said.append({"role": "assistant", "content": expected})
+            self.assertEqual(page.value("document.getElementById('prompt').value"), "")
+
     def test_says_what_the_api_refuses(self):
         page = self.ready()
         self.write(page, "word " * 2000)
@@ -271,10 +291,10 @@ class ForEverybody(PageCase):
         page.press("Enter")
         self.assertTrue(page.value("document.getElementById('settings').open"))
         reached = []
-        for _ in range(4):
+        for _ in range(5):
             page.press("Tab")
             reached.append(page.focused())
-        self.assertEqual(reached, ["request-mode", "own-threshold", "max-tokens", "key"])
+        self.assertEqual(reached, ["kind", "request-mode", "own-threshold", "max-tokens", "key"])
         while page.focused() != "own-threshold":
             page.press("Tab", modifiers=8)
         page.press(" ")
