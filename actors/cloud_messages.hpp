@@ -134,6 +134,7 @@ struct DropSession {
 /// A DeepAsk has been answered, well or badly, or overtaken by the next.
 struct AskDone {
   ContextKey key;
+  std::uint32_t epoch = 0;     // of the ask
   std::int64_t rows_used = 0;  // all before the position that was answered; 0: it was not
 };
 /// A DeepAsk cannot be answered from what was handed over: all rows are needed again.

@@ -230,11 +230,12 @@ void open(StoreSelf self, const StoreOpen& request) {
     }
     stored->epoch = open.epoch;
     stored->last_used = self->clock().now();
+    // Nobody waits for the asks of the epoch before; what becomes of them is not counted any more.
+    stored->asks_under_way = 0;
     if (stored->sampling.has_penalties()) {
       // Which emitted ids had arrived is not known any more: start over from the rows.
       self->send(self->state.compute, DropSession{{request.client, open.context}});
       hand_all_again(*stored);
-      stored->asks_under_way = 0;
       stored->emitted.clear();
     }
   }
@@ -408,9 +409,8 @@ void ask_again(StoreSelf self, const AskReturned& returned) {
   if (stored == nullptr) return;
   hand_all_again(*stored);
   stored->evicted = true;
-  const bool current =
-      stored->epoch == returned.epoch && std::cmp_equal(stored->next_sequence, returned.position);
-  if (current) {
+  if (stored->epoch != returned.epoch) return;  // its edge has opened the context anew meanwhile
+  if (std::cmp_equal(stored->next_sequence, returned.position)) {
     ask_compute(self, returned.key, *find_client(self, returned.key.client), *stored,
                 returned.arrived, returned.remaining);
   } else if (stored->asks_under_way > 0) {
@@ -483,8 +483,9 @@ context_store_actor::behavior_type context_store(StoreSelf self, const ContextSt
       [self](const StoreGenerate& request) { start_generate(self, request); },
       [self](const AskDone& done) {
         auto* stored = find_stored(self, done.key);
-        // It may be another context of the same name, opened anew meanwhile.
-        if (stored == nullptr || stored->asks_under_way == 0) return;
+        // It may be an ask of an epoch that is past, or of a context that was dropped meanwhile.
+        if (stored == nullptr || stored->epoch != done.epoch) return;
+        if (stored->asks_under_way == 0) return;
         --stored->asks_under_way;
         stored->last_used = self->clock().now();
         if (done.rows_used == 0) return;

@@ -35,7 +35,7 @@ void supersede(deep::Self self, ContextKey key, DeepContext& context) {
   context.ask.reset();
   --self->state.asks_waiting;
   self->state.setting.metrics->asks[monitoring::CloudAskOutcome::abandoned].Increment();
-  self->send(context.store, AskDone{key});
+  self->send(context.store, AskDone{key, context.epoch});
 }
 
 void show_waiting(const DeepComputeState& state) {

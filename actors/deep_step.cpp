@@ -217,7 +217,7 @@ void answer_ask(Self self, ContextKey key, DeepContext& context, const model::Re
   reply.queue_us = micros(queued);
   reply.compute_us = micros(timing.took);
   reply.next_sequence = reply.position;
-  const AskDone done{key, context.ask->position};
+  const AskDone done{key, context.epoch, context.ask->position};
   context.ask.reset();
   --self->state.asks_waiting;
   self->send(context.peer, ToPeer{std::move(reply)});
@@ -320,7 +320,7 @@ void refuse_ask(Self self, ContextKey key, DeepContext& context, FaultCode code,
   fault.retry_after_ms = retry_after_ms;
   fault.position = static_cast<std::uint64_t>(context.ask->position);
   self->send(context.peer, ToPeer{std::move(fault)});
-  self->send(context.store, AskDone{key});
+  self->send(context.store, AskDone{key, context.epoch});
   context.ask.reset();
   --self->state.asks_waiting;
   const auto outcome = code == FaultCode::late ? monitoring::CloudAskOutcome::late
@@ -332,8 +332,8 @@ void break_off(Self self, ContextKey key, FaultCode code, std::string message) {
   const auto& context = self->state.contexts.at(key);
   if (context.ask) {
     self->state.setting.metrics->asks[monitoring::CloudAskOutcome::faulted].Increment();
-    // The loss of an epoch that is past does not drop the context, and its count has to be right.
-    self->send(context.store, AskDone{key});
+    // The loss of an ask does not drop a context whose epoch has moved on.
+    self->send(context.store, AskDone{key, context.epoch});
   }
   self->send(context.peer, ToPeer{fault_of(key, context, code, std::move(message))});
   if (context.stream) {

@@ -246,6 +246,46 @@ TEST_F(ContextStoreActor, DropsAnIdleContextThoughAnAskOfAnEarlierEpochWasGivenU
   EXPECT_EQ(level().contexts, 0U);
 }
 
+TEST_F(ContextStoreActor, CountsNoAskOfAPastEpochForTheCurrentOne) {
+  transport::OpenContext open;
+  open.context = 1;
+  tell(StoreOpen{1, open});
+  add_rows(1, 0, 3);
+  ask(3, {});
+  open.epoch = 1;
+  tell(StoreOpen{1, open});
+  transport::Ask again;
+  again.context = 1;
+  again.epoch = 1;
+  again.position = 3;
+  tell(StoreAsk{1, again});
+  tell(AskDone{{1, 1}, 0, 3});  // the answer to the first
+  advance(std::chrono::hours(2));
+  EXPECT_EQ(level().contexts, 1U) << "the second ask is under way";
+  tell(AskDone{{1, 1}, 1, 3});
+  advance(std::chrono::hours(2));
+  EXPECT_EQ(level().contexts, 0U);
+}
+
+TEST_F(ContextStoreActor, LetsAReopenedContextAskThoughItsPastAsksWereNeverAnswered) {
+  transport::OpenContext open;
+  open.context = 1;
+  tell(StoreOpen{1, open});
+  add_rows(1, 0, 3);
+  ask(3, {});
+  ask(3, {});  // as many as may be under way
+  open.epoch = 1;
+  tell(StoreOpen{1, open});
+  heard_.to_peer.clear();
+  transport::Ask again;
+  again.context = 1;
+  again.epoch = 1;
+  again.position = 3;
+  tell(StoreAsk{1, again});
+  EXPECT_TRUE(heard_.to_peer.empty()) << "refused";
+  EXPECT_EQ(heard_.asks.back().epoch, 1U);
+}
+
 TEST_F(ContextStoreActor, DropsTheLongestUnusedContextWhereRowsFillTheMemory) {
   open(1);
   add_rows(1, 0, 30);
