@@ -62,7 +62,8 @@ inline std::string describe(const FaultSchedule& schedule) {
   text << ", " << options.model.codec->name() << ", link " << schedule.link << ", batch "
        << options.max_batch_bytes << ", window " << options.window_bytes << ", acknowledged "
        << options.acknowledge_bytes << " bytes, passes of " << options.edge_pass.count() << " and "
-       << options.cloud_pass.count() << " us, back-off from "
+       << options.cloud_pass.count() << " us, KV of " << options.kv_positions
+       << " positions, back-off from "
        << duration_cast<microseconds>(options.reconnect.initial).count() << " us, return after "
        << duration_cast<microseconds>(options.reconnect.failback_after).count() << " us, heartbeat "
        << options.heartbeat.count() << " ms, ttl " << options.context_ttl.count() << " ms, grace "

@@ -59,6 +59,10 @@ class FaultInjection {
         cloud_of(fault).stop();
         time_.at(over, [&] { start(fault); });
         break;
+      case Kind::freeze:
+        cloud_of(fault).freeze();
+        time_.at(over, [&] { cloud_of(fault).thaw(); });
+        break;
       case Kind::reload:
         for (std::size_t edge = 0; edge < world_.options().edges; ++edge) {
           if (fault.edge.value_or(edge) == edge) world_.reconfigure(edge, fault.settings);

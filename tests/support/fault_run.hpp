@@ -194,6 +194,7 @@ class FaultRun {
                        schedule_.generations.front().request);
     for (std::size_t i = 0; i < options.clouds; ++i) {
       if (!world_.cloud(i).runs()) world_.cloud(i).start();
+      world_.cloud(i).thaw();
       world_.cloud(i).accept_connections();
     }
     constexpr std::chrono::seconds round_trips{2};

@@ -2,6 +2,7 @@
 // What befalls links, clouds and settings while generations run: drawn from a seed, so that a
 // failure can be replayed, and in words, so that it can be understood.
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -28,6 +29,7 @@ struct Fault {
     replace,  // a cloud's process dies, an empty one takes its place at once
     leave,    // a cloud says goodbye; an empty one is started after a while
     reload,   // edges get other settings
+    freeze,   // a cloud's process is stopped for a while
   } kind = Kind::stall;
   std::optional<std::size_t> edge;          // whose links or settings; none: all edges'
   std::optional<std::size_t> cloud;         // that it befalls, or whose links; none: all clouds'
@@ -36,8 +38,9 @@ struct Fault {
   std::chrono::microseconds lasts{0};
   actors::Reconfigure settings;  // of a reload
 };
-inline constexpr const char* fault_names[] = {"stall", "outage", "slow",    "reset", "refuse",
-                                              "kill",  "vanish", "replace", "leave", "reload"};
+inline constexpr const char* fault_names[] = {"stall",  "outage", "slow",   "reset",
+                                              "refuse", "kill",   "vanish", "replace",
+                                              "leave",  "reload", "freeze"};
 
 struct FaultSchedule {
   /// A client that has had enough before the end.
@@ -175,10 +178,12 @@ inline actors::Reconfigure random_settings(Dice& dice, const MemoryWorld::Option
   return settings;
 }
 
-inline Fault random_fault(Dice& dice, const MemoryWorld::Options& options, bool patient,
+/// `more` decides on what was added later, so that older seeds still give what they gave.
+inline Fault random_fault(Dice& dice, Dice& more, const MemoryWorld::Options& options, bool patient,
                           std::size_t tokens, double span_ms) {
   Fault fault;
-  fault.kind = static_cast<Fault::Kind>(dice.between<std::size_t>(0, std::size(fault_names) - 1));
+  fault.kind = static_cast<Fault::Kind>(
+      dice.between<std::size_t>(0, static_cast<std::size_t>(Fault::Kind::reload)));
   const bool of_a_link = fault.kind <= Fault::Kind::reset;
   const bool of_an_edge = fault.kind == Fault::Kind::reload;
   if ((of_a_link || of_an_edge) && dice.chance(0.5)) {
@@ -195,11 +200,17 @@ inline Fault random_fault(Dice& dice, const MemoryWorld::Options& options, bool 
     fault.at = dice.time(0.1, span_ms);
   }
   fault.lasts = dice.time(1, dice.chance(0.2) ? 20000 : 2000);
+  if (!of_an_edge && more.chance(0.12)) {
+    fault.kind = Fault::Kind::freeze;
+    fault.edge.reset();
+    if (!fault.cloud) fault.cloud = 0;
+  }
   return fault;
 }
 
 inline FaultSchedule random_schedule(std::uint64_t seed) {
   Dice dice(seed);
+  Dice more(mix(seed));
   FaultSchedule schedule;
   schedule.seed = seed;
   auto& options = schedule.options;
@@ -261,11 +272,16 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     tokens += static_cast<double>(request.max_tokens);
     schedule.generations.push_back(std::move(generation));
   }
+  const bool streams = std::ranges::any_of(schedule.generations, [](const auto& generation) {
+    return generation.request.mode == policy::Mode::cloud_only;
+  });
+  // Room for the longest of them alone, mostly not for all: caches are given up and built again.
+  if (!streams && more.chance(0.4)) options.kv_positions = more.between<std::int64_t>(310, 600);
   const double span_ms =
       500 + tokens * static_cast<double>((rtt + options.edge_pass).count()) / 1000;
   for (auto faults = dice.between(1, 6); faults > 0; --faults) {
-    schedule.faults.push_back(
-        random_fault(dice, options, schedule.patient, static_cast<std::size_t>(tokens), span_ms));
+    schedule.faults.push_back(random_fault(dice, more, options, schedule.patient,
+                                           static_cast<std::size_t>(tokens), span_ms));
   }
   return schedule;
 }

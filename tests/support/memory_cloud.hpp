@@ -62,12 +62,12 @@ class MemoryCloud {
     const auto& state = state_of<actors::CloudSupervisorState>(running_->supervisor);
     running_->store = state.store;
     running_->compute = state.compute;
-    // An ask and the step that it takes part in are a message each.
-    time_.make_slow(running_->compute, each_pass_ / 2);
+    time_.make_slow<actors::RunStep>(running_->compute, each_pass_);
   }
   /// All its actors end at once and say nothing. Its connections are reset, unless the whole
   /// machine is gone: then they stay, and nobody answers.
   void kill(bool reset_connections = true) {
+    thaw();
     auto* process = std::exchange(running_, nullptr);
     if (process == nullptr) return;
     refuse_connections();
@@ -80,8 +80,20 @@ class MemoryCloud {
     if (!reset_connections) return;
     for (auto& way : ways_) way.reset();
   }
+  /// Its process is stopped, as by SIGSTOP: connections stay, and new ones are made by the kernel,
+  /// but nobody does anything until it thaws.
+  void freeze() {
+    if (!runs()) return;
+    running_->frozen = true;
+    on_actors([this](const auto& actor) { time_.freeze(actor); });
+  }
+  void thaw() {
+    if (!runs() || !std::exchange(running_->frozen, false)) return;
+    on_actors([this](const auto& actor) { time_.thaw(actor); });
+  }
   /// It says goodbye and ends in order.
   void stop() {
+    thaw();
     if (auto* process = std::exchange(running_, nullptr)) {
       refuse_connections();
       caf::anon_send(process->supervisor, actors::StopCloud{});
@@ -122,7 +134,19 @@ class MemoryCloud {
     actors::deep_compute_actor compute;
     transport::OwnerFactory make_owner;
     std::vector<caf::actor_addr> peers;
+    bool frozen = false;
   };
+
+  /// Does something to every actor of the process that runs.
+  template <class Action>
+  void on_actors(Action action) {
+    action(running_->supervisor);
+    action(running_->store);
+    action(running_->compute);
+    for (const auto& address : running_->peers) {
+      if (const auto peer = caf::actor_cast<caf::actor>(address)) action(peer);
+    }
+  }
 
   /// Stands for the socket that a cloud listens on; gets nothing, and is there to be stopped.
   static caf::behavior listener(caf::event_based_actor*, int) {
@@ -136,9 +160,10 @@ class MemoryCloud {
     setting.compute.engines.whole = std::make_shared<FakeEngine>(model_, model::Part::cloud_only);
     setting.metrics = &process.metrics;
     setting.listen = [this, &process](transport::OwnerFactory make_owner) {
-      process.make_owner = [&process, make_owner = std::move(make_owner)] {
+      process.make_owner = [this, &process, make_owner = std::move(make_owner)] {
         auto peer = make_owner();
         process.peers.push_back(peer.address());
+        if (process.frozen) time_.freeze(peer);
         return peer;
       };
       accept_connections();

@@ -242,8 +242,7 @@ class MemoryWorld {
     setting.metrics = &edge.metrics;
     edge.supervisor = system_.spawn(actors::edge_supervisor, std::move(setting));
     time_.serve(edge.supervisor);
-    // Work and the step that it takes part in are a message each.
-    time_.make_slow(this->edge(number - 1).shallow, options_.edge_pass / 2);
+    time_.make_slow<actors::RunShallowStep>(this->edge(number - 1).shallow, options_.edge_pass);
   }
 
   actors::CloudSetting cloud_setting() const {

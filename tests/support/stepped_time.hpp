@@ -32,11 +32,15 @@ class SteppedTime {
   void after_each_message(Action action) { after_message_ = std::move(action); }
   void forget_actions() { actions_.clear(); }
 
-  /// From now on each message takes the actor so long, as if it computed on a thread of its own.
-  template <class Handle>
+  /// From now on each `Work` takes the actor so long, as if it computed on a thread of its own.
+  /// What else it hears of it does in no time, but behind the work that is under way.
+  template <class Work, class Handle>
   void make_slow(const Handle& actor, Duration each) {
-    auto* job = dynamic_cast<caf::resumable*>(caf::actor_cast<caf::abstract_actor*>(actor));
-    workers_.push_back({caf::actor_cast<caf::strong_actor_ptr>(actor), job, each, {}, false});
+    const auto is_work = [](const caf::type_erased_tuple& message) {
+      return message.match_elements<Work>();
+    };
+    workers_.push_back(
+        {caf::actor_cast<caf::strong_actor_ptr>(actor), job_of(actor), each, is_work, {}, false});
   }
   void make_all_fast() {
     for (auto& worker : workers_) {
@@ -53,7 +57,7 @@ class SteppedTime {
         scheduler_.jobs.clear();
         return;
       }
-      if (begins_to_compute()) continue;
+      if (is_frozen() || begins_to_compute()) continue;
       scheduler_.run_once();
       if (after_message_) after_message_();
     }
@@ -92,9 +96,23 @@ class SteppedTime {
     return true;
   }
 
+  /// An actor that is frozen does nothing; what it is sent waits until it thaws.
+  template <class Handle>
+  void freeze(const Handle& actor) {
+    frozen_.emplace(job_of(actor), false);
+  }
+  template <class Handle>
+  void thaw(const Handle& actor) {
+    const auto found = frozen_.find(job_of(actor));
+    if (found == frozen_.end()) return;
+    if (found->second) scheduler_.jobs.push_back(found->first);
+    frozen_.erase(found);
+  }
+
   /// Lets an actor handle its next message before anything else happens.
   template <class Handle>
   void serve(const Handle& actor) {
+    thaw(actor);
     for (auto& worker : workers_) {
       if (worker.done_at && worker.actor == actor) hand_back(worker);
     }
@@ -115,15 +133,33 @@ class SteppedTime {
     caf::strong_actor_ptr actor;
     caf::resumable* job = nullptr;
     Duration each{0};
+    std::function<bool(const caf::type_erased_tuple&)> is_work;
     std::optional<TimePoint> done_at;  // computes until then; the scheduler does not have its job
     bool done = false;                 // has computed, and may tell
   };
+
+  template <class Handle>
+  static caf::resumable* job_of(const Handle& actor) {
+    return dynamic_cast<caf::resumable*>(caf::actor_cast<caf::abstract_actor*>(actor));
+  }
+
+  /// Takes the next job from the scheduler, if its actor is frozen.
+  bool is_frozen() {
+    const auto found = frozen_.find(scheduler_.jobs.front());
+    if (found == frozen_.end()) return false;
+    scheduler_.jobs.pop_front();
+    found->second = true;
+    return true;
+  }
 
   /// Takes the next job from the scheduler, if it is one that takes time and has not had it yet.
   bool begins_to_compute() {
     for (auto& worker : workers_) {
       if (worker.job != scheduler_.jobs.front() || worker.each.count() == 0) continue;
       if (std::exchange(worker.done, false)) return false;
+      auto* actor = caf::actor_cast<caf::abstract_actor*>(worker.actor);
+      const auto* next = actor->peek_at_next_mailbox_element();
+      if (next == nullptr || !worker.is_work(next->content())) return false;
       scheduler_.jobs.pop_front();
       worker.done_at = now() + worker.each;
       return true;
@@ -154,6 +190,7 @@ class SteppedTime {
   std::multimap<TimePoint, Action> actions_;
   Action after_message_;
   std::vector<Worker> workers_;
+  std::map<caf::resumable*, bool> frozen_;  // whether the scheduler had its job, which waits here
 };
 
 }  // namespace cecollm::tests
