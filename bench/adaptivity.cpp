@@ -18,6 +18,7 @@
 #include "bench/default_model.hpp"
 #include "bench/held_out_texts.hpp"
 #include "bench/loopback_cloud.hpp"
+#include "bench/own_compute.hpp"
 #include "bench/statistics.hpp"
 
 namespace cecollm::bench {
@@ -81,7 +82,13 @@ class Bench {
 
   AdaptivityCell measure(const Link& link, const std::string& mode) {
     const auto settings = need(apps::load_edge_settings(edge_sources(link, mode)));
-    const auto node = need(apps::EdgeNode::start(settings, {}));
+    std::shared_ptr<const TimedEngine> engine;
+    const auto node =
+        need(apps::EdgeNode::start(settings, {}, [&engine](std::shared_ptr<model::Engine> inner) {
+          auto timed = std::make_shared<TimedEngine>(std::move(inner));
+          engine = timed;
+          return timed;
+        }));
     if (!settings.clouds.empty()) node->await_link(std::chrono::seconds(30));
     AdaptivityCell cell;
     cell.link = link.name;
@@ -90,18 +97,31 @@ class Bench {
     const double seconds = link.rtt_ms > 0 ? options_.seconds : options_.trace_seconds;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
-    std::vector<double> gaps;
+    Gaps gaps;
+    if (mode == "adaptive") gaps.deadline_ms = milliseconds(settings.generation.token_deadline);
     policy::SourceCounts counts;
     for (std::size_t i = 0; Clock::now() < end; ++i) {
-      run(*node, settings, prompts_[i % prompts_.size()], end, cell, gaps, counts);
+      run(*node, *engine, settings, prompts_[i % prompts_.size()], end, cell, gaps, counts);
     }
     finish(cell, gaps, counts);
     return cell;
   }
 
  private:
-  void run(apps::EdgeNode& node, const apps::EdgeSettings& settings, const std::string& prompt,
-           Clock::time_point end, AdaptivityCell& cell, std::vector<double>& gaps,
+  /// Between tokens, milliseconds, one entry each.
+  struct Gaps {
+    std::optional<double> deadline_ms;
+    std::vector<double> whole;
+    std::vector<double> own;       // of it, the edge's own layers
+    std::vector<double> of_bound;  // the share of the deadline and the own compute; with a deadline
+  };
+
+  static double milliseconds(Clock::duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+  }
+
+  void run(apps::EdgeNode& node, const TimedEngine& engine, const apps::EdgeSettings& settings,
+           const std::string& prompt, Clock::time_point end, AdaptivityCell& cell, Gaps& gaps,
            policy::SourceCounts& counts) {
     auto request = need(apps::request_from(settings, node.config()));
     const auto ids = node.tokenizer()->encode(prompt, true);
@@ -112,7 +132,12 @@ class Bench {
         need(node.generate(std::move(request), [&](const actors::TokenEvent& token) {
           const auto now = Clock::now();
           if (before) {
-            gaps.push_back(std::chrono::duration<double, std::milli>(now - *before).count());
+            gaps.whole.push_back(milliseconds(now - *before));
+            gaps.own.push_back(
+                milliseconds(engine.own_compute(std::ssize(ids) + std::ssize(emitted))));
+            if (gaps.deadline_ms) {
+              gaps.of_bound.push_back(gaps.whole.back() / (*gaps.deadline_ms + gaps.own.back()));
+            }
           }
           before = now;
           emitted.push_back(token.token);
@@ -128,12 +153,16 @@ class Bench {
     cell.mode_switches += static_cast<std::int64_t>(finished.mode_switches.size());
   }
 
-  void finish(AdaptivityCell& cell, std::vector<double>& gaps, const policy::SourceCounts& counts) {
+  void finish(AdaptivityCell& cell, Gaps& gaps, const policy::SourceCounts& counts) {
     const auto tokens = static_cast<double>(cell.tokens);
-    for (const double gap : gaps) cell.mean_ms += gap / static_cast<double>(gaps.size());
-    cell.p50_ms = quantile(gaps, 0.5);
-    cell.p99_ms = quantile(gaps, 0.99);
-    cell.max_ms = quantile(gaps, 1);
+    for (const double gap : gaps.whole) {
+      cell.mean_ms += gap / static_cast<double>(gaps.whole.size());
+    }
+    cell.p50_ms = quantile(gaps.whole, 0.5);
+    cell.p99_ms = quantile(gaps.whole, 0.99);
+    cell.max_ms = quantile(gaps.whole, 1);
+    cell.own_p99_ms = quantile(gaps.own, 0.99);
+    if (gaps.deadline_ms) cell.p99_of_bound = quantile(gaps.of_bound, 0.99);
     cell.from_cloud = static_cast<double>(counts.cloud()) / tokens;
     cell.fallback = static_cast<double>(counts.fallback()) / tokens;
     cell.from_exits = 1 - cell.from_cloud - cell.fallback;

@@ -21,9 +21,9 @@ std::string markdown(const std::string& conditions, const std::vector<Adaptivity
   std::ostringstream text;
   text << "# Adaptivity\n\n"
        << conditions << "\n\n"
-       << "| link | mode | ms/token mean | p50 | p99 | max | exits | cloud | fallback | "
-          "agreement | bytes up/token | mode changes | tokens |\n"
-       << "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+       << "| link | mode | ms/token mean | p50 | p99 | max | own p99 | p99 of bound | exits | "
+          "cloud | fallback | agreement | bytes up/token | mode changes | tokens |\n"
+       << "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
        << std::fixed;
   const auto percent = [](double share) {
     std::ostringstream out;
@@ -33,7 +33,8 @@ std::string markdown(const std::string& conditions, const std::vector<Adaptivity
   for (const auto& cell : cells) {
     text << "| " << cell.link << " | " << cell.mode << " | " << std::setprecision(2) << cell.mean_ms
          << " | " << cell.p50_ms << " | " << cell.p99_ms << " | " << cell.max_ms << " | "
-         << percent(cell.from_exits) << " | " << percent(cell.from_cloud) << " | "
+         << cell.own_p99_ms << " | " << (cell.p99_of_bound ? percent(*cell.p99_of_bound) : "")
+         << " | " << percent(cell.from_exits) << " | " << percent(cell.from_cloud) << " | "
          << percent(cell.fallback) << " | " << percent(cell.agreement) << " | "
          << std::setprecision(0) << cell.bytes_up_per_token << " | " << cell.mode_switches << " | "
          << cell.tokens << " |\n";
@@ -52,6 +53,9 @@ std::string json(const std::string& conditions, const std::vector<AdaptivityCell
                     {"p50_ms", cell.p50_ms},
                     {"p99_ms", cell.p99_ms},
                     {"max_ms", cell.max_ms},
+                    {"own_p99_ms", cell.own_p99_ms},
+                    {"p99_of_bound", cell.p99_of_bound ? nlohmann::ordered_json(*cell.p99_of_bound)
+                                                       : nlohmann::ordered_json(nullptr)},
                     {"exits", cell.from_exits},
                     {"cloud", cell.from_cloud},
                     {"fallback", cell.fallback},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct AdaptivityCell {
   double p50_ms = 0;
   double p99_ms = 0;
   double max_ms = 0;
+  /// Of what the edge's own layers took between two tokens.
+  double own_p99_ms = 0;
+  /// The 99th percentile of each gap over its bound, the deadline and the edge's own layers; empty
+  /// where nothing has a deadline.
+  std::optional<double> p99_of_bound;
   // Shares of the tokens
   double from_exits = 0;
   double from_cloud = 0;
