@@ -65,11 +65,11 @@ class Merger {
   void add_environment() {
     for (const auto& variable : sources_.environment) {
       const auto& [name, text] = variable;
-      const auto keys = setting_keys();
-      const auto key = std::find_if(keys.begin(), keys.end(), [&](const SettingKey& candidate) {
+      const auto known = setting_keys();
+      const auto key = std::find_if(known.begin(), known.end(), [&](const SettingKey& candidate) {
         return environment_name(candidate) == variable.first;
       });
-      if (key != keys.end()) {
+      if (key != known.end()) {
         // One environment may serve both nodes, so the other node's settings are no mistake.
         if (applies(*key, node_)) add(*key, name, parse_value(*key, text));
       } else if (looks_like_ours(name)) {
@@ -81,8 +81,8 @@ class Merger {
   /// Container managers put variables such as CECOLLM_CLOUD_SERVICE_HOST into the environment, so
   /// only names that begin with one of our tables count as mistakes.
   static bool looks_like_ours(std::string_view name) {
-    const auto keys = setting_keys();
-    return std::any_of(keys.begin(), keys.end(), [&](const SettingKey& key) {
+    const auto known = setting_keys();
+    return std::any_of(known.begin(), known.end(), [&](const SettingKey& key) {
       const std::string full = environment_name(key);
       const std::size_t table_end = prefix.size() + key.name.find('.') + 1;
       return name.starts_with(std::string_view(full).substr(0, table_end));
