@@ -191,8 +191,24 @@ void frame_arrived(link::Self self, const transport::FrameArrived& frame) {
   std::visit(FromCloud{self, frame_bytes}, *message);
 }
 
+void start_budget(link::Self self) {
+  auto& state = self->state;
+  const auto& per_day = state.setting.budget.per_day;
+  const auto& file = state.setting.budget_file;
+  if (!file) {
+    state.day.emplace(per_day);
+    return;
+  }
+  state.day.emplace(per_day, file->spent.day, file->spent.bytes);
+  state.record.emplace(file->spent, policy::record_step(per_day.value_or(0)));
+  const auto owner = caf::actor_cast<caf::actor>(self);
+  state.keeper = file->detached ? self->spawn<caf::detached>(budget_keeper, *file, owner)
+                                : self->spawn(budget_keeper, *file, owner);
+}
+
 void shut_down(link::Self self) {
   self->state.shutting_down = true;
+  link::keep_budget(self, true);
   if (self->state.connection) {
     caf::anon_send(self->state.connection, transport::CloseConnection{});
   } else if (self->state.phase == LinkPhase::down) {
@@ -217,7 +233,7 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
   self->state.setting = std::move(setting);
   self->state.clouds.emplace(self->state.setting.reconnect, self->state.setting.dials.size());
   self->state.random.seed(self->state.setting.reconnect_seed);
-  self->state.day.emplace(self->state.setting.budget.per_day);
+  start_budget(self);
   self->state.setting.metrics->retained_row_budget.Set(
       static_cast<double>(self->state.setting.max_kept_bytes));
   dial(self);
@@ -236,6 +252,7 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
       },
       [self](const WatchLink& watch) {
         self->state.probe = watch.probe;
+        link::look_at_budget(self);  // the day's may be spent from the beginning
         if (self->state.phase == LinkPhase::ready) {
           self->send(watch.probe, LinkUp{});
         } else if (self->state.phase == LinkPhase::down) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/budget_keeper.hpp"
 #include "actors/type_ids.hpp"
 #include "actors/upload_log.hpp"
 #include "monitoring/metrics.hpp"
@@ -34,6 +35,7 @@ struct CloudLinkSetting {
   /// alone.
   std::size_t max_kept_bytes = 256U << 20U;
   policy::UploadBudgetSettings budget;
+  std::optional<BudgetFile> budget_file;  // of a budget for the day; none: a restart forgets
   /// The day whose budget is spent; a function so that tests have their own calendar.
   std::function<policy::Day()> today = [] {
     return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
@@ -103,6 +105,8 @@ struct CloudLinkState {
   policy::AskQuote quote;  // what an ask costs, behind what was given to the connection
   bool holding = false;    // standalone: rows are kept, not sent
   std::optional<policy::DayBudget> day;
+  budget_keeper_actor keeper;  // null where nothing is kept
+  std::optional<policy::BudgetRecord> record;
   bool budget_exhausted = false;  // as the probe was told
   bool scouting = false;          // a scout is on its way, or will be sent
   bool shutting_down = false;

@@ -60,6 +60,9 @@ void abandon(Self self, const AbandonAsk& late);
 void hold_rows(Self self, bool hold);
 /// Tells the probe whether the day's budget allows uploads.
 void look_at_budget(Self self);
+/// Has what is spent of the day written where it outlives this process; `exactly`: nothing more
+/// will be spent.
+void keep_budget(Self self, bool exactly);
 caf::typed_response_promise<UploadStats> close(Self self, const CloseUpload& request);
 
 /// The cloud has said welcome: open every context anew.

@@ -151,6 +151,7 @@ bool send_paid(Self self, GenerationId generation, Upload& upload,
     look_at_budget(self);
     return false;
   }
+  keep_budget(self, false);
   send(self, std::move(frame), &upload);
   return true;
 }
@@ -216,6 +217,18 @@ void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64
   }
   pump_all(self);
   show_levels(self);
+}
+
+void keep_budget(Self self, bool exactly) {
+  auto& state = self->state;
+  if (!state.keeper) return;
+  const auto today = state.setting.today();
+  const policy::SpentBudget spent{today, state.day->spent(today)};
+  if (exactly) {
+    self->send(state.keeper, KeepBudget{spent});
+  } else if (const auto due = state.record->on_spent(spent)) {
+    self->send(state.keeper, KeepBudget{*due});
+  }
 }
 
 void look_at_budget(Self self) {

@@ -93,6 +93,13 @@ using network_probe_actor = caf::typed_actor<
     /// What is known of the link, once the first attempt to connect has succeeded or failed.
     caf::replies_to<AwaitLink>::with<LinkReport>>;
 
+/// See budget_keeper.hpp.
+using budget_keeper_actor = caf::typed_actor<
+    /// Write this to the file.
+    caf::reacts_to<KeepBudget>,
+    /// To itself: nothing more will be spent.
+    caf::reacts_to<EndBudget>>;
+
 /// Whom to tell about the link: gets LinkUp, LinkDown, PongSeen, RowsSent, RowsAcknowledged,
 /// RowsForgotten, AnswerSeen, AskExpired and BudgetSeen.
 struct WatchLink {

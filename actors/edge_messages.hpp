@@ -12,6 +12,7 @@
 
 #include "actors/generation_types.hpp"
 #include "model/engine.hpp"
+#include "policy/budget_record.hpp"
 #include "policy/deadline.hpp"
 #include "policy/mode_controller.hpp"
 #include "transport/connection.hpp"
@@ -250,6 +251,15 @@ struct RequestChanged {
 // --- edge supervisor → itself
 /// Time alone may change the mode.
 struct ModeDue {};
+
+// --- cloud link → budget keeper
+/// What the file is to say from now on.
+struct KeepBudget {
+  policy::SpentBudget spent;
+};
+// --- budget keeper → itself
+/// The link has ended.
+struct EndBudget {};
 
 // --- cloud link → itself
 struct Redial {};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/handshake.hpp"
+#include "apps/budget_file.hpp"
 #include "apps/edge_link.hpp"
 #include "apps/monitoring_server.hpp"
 #include "apps/node_info.hpp"
@@ -116,6 +117,11 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
     if (!links) return tl::unexpected(links.error());
     node->tls_ = links->tls();
     setting.link = links->make(settings.emulated_link);
+    if (const auto& file = settings.upload_budget_file; !file.empty()) {
+      const auto spent = load_spent_budget(file, setting.link->today());
+      if (!spent) return tl::unexpected(spent.error());
+      setting.link->budget_file = actors::BudgetFile{file, *spent, logger};
+    }
   }
   node->supervisor_ = node->system_.spawn(actors::edge_supervisor, std::move(setting));
   node->health_->enter(NodeState::ready);

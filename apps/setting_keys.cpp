@@ -163,10 +163,15 @@ constexpr std::array key_table{
                .kind = ValueKind::size,
                .applies_to = AppliesTo::edge,
                .help = "Most bytes that all generations may send in a day (UTC); then the edge is "
-                       "standalone until the next. A restart forgets what was sent: the process "
-                       "may send as much again. Not set: no limit",
+                       "standalone until the next. Not set: no limit",
                .least = 0,
                .most = 1024 * gib},
+    SettingKey{.name = "link.upload_budget_file",
+               .flag = "--upload-budget-file",
+               .kind = ValueKind::path,
+               .applies_to = AppliesTo::edge,
+               .help = "Where this process keeps what it has sent of the day's budget; not set: a "
+                       "restart forgets it and may send as much again"},
     SettingKey{.name = "link.emulate",
                .flag = "--link",
                .applies_to = AppliesTo::edge,

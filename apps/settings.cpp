@@ -40,6 +40,11 @@ class Builder {
     settings.row_memory = static_cast<std::size_t>(get<std::int64_t>("link.row_memory"));
     settings.upload_budget = {optional_size("link.upload_budget_request"),
                               optional_size("link.upload_budget_day")};
+    settings.upload_budget_file = get<std::string>("link.upload_budget_file");
+    if (!settings.upload_budget_file.empty() && !settings.upload_budget.per_day) {
+      problem(values_.locate("link.upload_budget_file") + " is of no use without " +
+              named("link.upload_budget_day"));
+    }
     settings.emulated_link = emulated_link();
     settings.adaptive = get<bool>("supervisor.adaptive");
     settings.supervisor = supervisor(mode);

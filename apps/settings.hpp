@@ -86,6 +86,7 @@ struct EdgeSettings {
   std::vector<transport::Endpoint> clouds;
   std::size_t row_memory = 0;  // bytes
   policy::UploadBudgetSettings upload_budget;
+  std::filesystem::path upload_budget_file;  // empty: a restart forgets what was sent
   std::optional<transport::LinkShape> emulated_link;
   /// Its preferred mode is generation.mode where that uses a cloud.
   policy::ModeSettings supervisor;

@@ -1,8 +1,14 @@
 // The edge goes alone and comes back, on the test clock.
 
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include "tests/support/memory_world.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/support/token_audit.hpp"
 #include "transport/link_shape.hpp"
 
@@ -265,6 +271,91 @@ TEST(UploadBudgets, KeepTheEdgeAloneUntilTheNextDay) {
   const auto next = world.generate(asking(2));
   world.time().advance(5s);
   EXPECT_EQ(next->end->counts.cloud(), 2);
+}
+
+/// What a budget's file says.
+policy::SpentBudget spent_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  return policy::parse_spent_budget(text).value();
+}
+
+class KeptUploadBudgets : public ::testing::Test {
+ protected:
+  KeptUploadBudgets() {
+    options_.budget.per_day = 40 * row_bytes + 1000;
+    options_.heartbeat = 1s;
+  }
+  /// As after a restart.
+  MemoryWorld::Options options() {
+    options_.budget_file = BudgetFile{file_, {}, {}};
+    if (std::filesystem::exists(file_)) options_.budget_file->spent = spent_in(file_);
+    return options_;
+  }
+
+  tests::TemporaryDirectory directory_;
+  std::filesystem::path file_ = directory_.path() / "budget";
+  MemoryWorld::Options options_ = over("rtt=20ms");
+};
+
+TEST_F(KeptUploadBudgets, SurviveARestart) {
+  std::uint64_t sent = 0;
+  {
+    MemoryWorld world(options());
+    world.time().advance(1s);
+    const auto watched = world.generate(asking(10));
+    world.time().advance(5s);
+    sent = watched->end->upload.bytes_up;
+    EXPECT_EQ(watched->end->counts.cloud(), 10);
+    EXPECT_GE(spent_in(file_).bytes, sent)
+        << "were it killed now, it would have counted too little";
+    world.shut_edges_down();
+    world.time().advance(1s);
+  }
+  constexpr std::uint64_t goodbye = 32;  // the frame that closes the context comes on top
+  EXPECT_EQ(spent_in(file_).day, options_.day);
+  EXPECT_LE(spent_in(file_).bytes, sent) << "it ended in order, so the number is exact";
+  EXPECT_GE(spent_in(file_).bytes + goodbye, sent);
+
+  MemoryWorld world(options());
+  world.time().advance(1s);
+  const auto watched = world.generate(asking(60));
+  world.time().advance(10s);
+  EXPECT_THAT(watched->end->warning, HasSubstr("upload_budget_day"));
+  EXPECT_LE(sent + watched->end->upload.bytes_up, *options_.budget.per_day + 2 * goodbye);
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+}
+
+TEST_F(KeptUploadBudgets, KeepARestartedEdgeAloneFromItsBeginningUntilTheNextDay) {
+  ASSERT_TRUE(write_spent_budget(file_, {options_.day, *options_.budget.per_day}));
+  MemoryWorld world(options());
+  world.time().advance(1s);
+  EXPECT_EQ(state(world), SupervisorState::standalone);
+  const auto alone = world.generate(asking(10));
+  world.time().advance(1s);
+  EXPECT_EQ(alone->end->upload.bytes_up, 0U);
+  world.begin_next_day();
+  world.time().advance(20s);
+  EXPECT_EQ(state(world), SupervisorState::collaborative);
+  const auto next = world.generate(asking(2));
+  world.time().advance(5s);
+  EXPECT_EQ(next->end->counts.cloud(), 2);
+  EXPECT_EQ(spent_in(file_).day, options_.day + std::chrono::days(1));
+}
+
+TEST_F(KeptUploadBudgets, GoOnWhereTheFileCannotBeWrittenAndSaySo) {
+  std::ostringstream said;
+  const monitoring::Logger logger("edge", monitoring::LogLevel::error,
+                                  std::make_shared<spdlog::sinks::ostream_sink_mt>(said));
+  auto options = this->options();
+  options.budget_file->path = directory_.path() / "missing" / "budget";
+  options.budget_file->logger = logger;
+  MemoryWorld world(options);
+  world.time().advance(1s);
+  const auto watched = world.generate(asking(10));
+  world.time().advance(5s);
+  EXPECT_EQ(watched->end->counts.cloud(), 10);
+  EXPECT_THAT(said.str(), HasSubstr("budget cannot be written: No such file or directory"));
 }
 
 TEST(RowMemory, IsBoundedAndAGenerationBeyondItGoesOnAlone) {

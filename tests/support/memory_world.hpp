@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ class MemoryWorld {
     policy::ModeSettings mode;
     bool adaptive = false;
     policy::UploadBudgetSettings budget;
+    std::optional<actors::BudgetFile> budget_file;  // of every edge
+    policy::Day day{std::chrono::days(20000)};      // on which the world begins
     std::size_t max_kept_bytes = 256U << 20U;
     std::size_t max_batch_bytes = 64U << 10U;
     std::size_t window_bytes = 1U << 20U;
@@ -133,7 +136,7 @@ class MemoryWorld {
     for (const auto& edge : edges_) caf::anon_send(edge->supervisor, actors::HoldMode{mode});
   }
   /// Another day of the calendar that the upload budget goes by.
-  void begin_next_day() { day_ += std::chrono::days(1); }
+  void begin_next_day() { options_.day += std::chrono::days(1); }
 
   // --- what befalls the links
   void force_link(transport::LinkState state) {
@@ -223,8 +226,12 @@ class MemoryWorld {
     link.window_bytes = options_.window_bytes;
     link.max_kept_bytes = options_.max_kept_bytes;
     link.budget = options_.budget;
+    if (options_.budget_file) {
+      link.budget_file = options_.budget_file;
+      link.budget_file->detached = false;
+    }
     link.today = [this] {
-      return day_;
+      return options_.day;
     };
     link.reconnect = options_.reconnect;
     link.reconnect_seed = number;
@@ -282,7 +289,6 @@ class MemoryWorld {
   }
 
   Options options_;
-  policy::Day day_{std::chrono::days(20000)};
   DeterministicConfig config_{options_.extend_config};
   caf::actor_system system_{config_};
   SteppedTime time_{system_};
