@@ -114,7 +114,7 @@ class Units(Case):
 
     def test_hand_over_the_files_that_the_configuration_names(self):
         for node in ("cloud", "edge"):
-            named = re.findall(rf"/run/credentials/cecollm-{node}\.service/([a-z.]+)",
+            named = re.findall(rf"/run/credentials/cecollm-{node}\.service/([a-z.-]+)",
                                (DEPLOY / f"config/{node}.toml").read_text())
             loaded = [line.split(":")[0] for line in self.lines(node, "LoadCredential")]
             self.assertEqual(sorted(named), sorted(loaded))
