@@ -160,11 +160,11 @@ class Writing(PageCase):
         self.assertIn("100 % by the edge; 0 B sent", page.text())
 
         page = self.ready()
-        page.value("document.getElementById('own-threshold').click(); "
+        page.value("document.getElementById('settings').open = true; "
+                   "document.getElementById('own-threshold').click(); "
                    "document.getElementById('threshold').focus()")
         page.press("End")
-        self.assertEqual(page.value("document.getElementById('threshold-value').textContent"),
-                         "1.05")
+        page.until("document.getElementById('threshold-value').textContent === '1.05'")
         page.value("document.getElementById('max-tokens').value = 8")
         self.write(page)
         self.wait_for_end(page)
