@@ -10,7 +10,7 @@
 namespace cecollm::api {
 
 struct ChatRequest {
-  model::ChatInput chat;  // at least one message; `now` is left open
+  model::ChatInput chat;  // at least one message; `format_now` is left open
   GenerationOptions options;
   /// The tokenizer's own special tokens (a beginning-of-text token, say) go around what the
   /// template writes.

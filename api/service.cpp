@@ -1,6 +1,7 @@
 #include "api/service.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <random>
@@ -41,11 +42,14 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
-std::tm local_time() {
+/// The local time of day; nothing where the format gives more than a kilobyte.
+std::string local_time(const std::string& format) {
   const std::time_t now = std::time(nullptr);
   std::tm time{};
   ::localtime_r(&now, &time);
-  return time;
+  std::array<char, 1024> text{};
+  const auto size = std::strftime(text.data(), text.size(), format.c_str(), &time);
+  return {text.data(), size};
 }
 
 Error error_of(const model::TemplateFailure& failure) {
@@ -143,7 +147,7 @@ Result<Service::Encoded> Service::encode(ChatRequest request) const {
       variable.second = model::ChatValue::text(model::guarded(tokenizer, *text));
     }
   }
-  request.chat.now = local_time();
+  request.chat.format_now = local_time;
   const auto text = setting_.chat_template->render(request.chat);
   if (!text) return tl::unexpected(error_of(text.error()));
   return checked({model::encode_guarded(tokenizer, *text, request.add_special_tokens), ""},

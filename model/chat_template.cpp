@@ -161,7 +161,7 @@ tl::expected<std::string, TemplateFailure> ChatTemplate::render(
   set_entry(variables, "add_generation_prompt", ChatValue::boolean(input.add_generation_prompt));
   set_entry(variables, "tools", ChatValue::none());
   TemplateRun run(limits);
-  auto text = TemplateEvaluation(std::move(variables), input.now, run).render(*tree_);
+  auto text = TemplateEvaluation(std::move(variables), input, run).render(*tree_);
   if (run.failed()) return tl::unexpected(*run.failure());
   return text;
 }

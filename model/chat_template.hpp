@@ -11,8 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +59,9 @@ struct ChatInput {
   std::vector<ChatMessage> messages;
   bool add_generation_prompt = true;  // end with what opens the assistant's turn
   ChatEntries variables{};            // more of them; they do not replace the above
-  std::tm now{};                      // for strftime_now
+  /// The present time as strftime's format says; where there is none, templates find no
+  /// strftime_now. At most 128 bytes of format are asked for.
+  std::function<std::string(const std::string& format)> format_now{};
 };
 
 struct TemplateTree;

@@ -29,16 +29,19 @@ class TemplateEvaluation::Current {
   T before_;
 };
 
-TemplateEvaluation::TemplateEvaluation(ChatEntries variables, const std::tm& now, TemplateRun& run)
-    : now_(now), run_(run), globals_{std::move(variables), nullptr} {
-  constexpr std::array<std::pair<const char*, ChatFunction>, 5> functions{
+TemplateEvaluation::TemplateEvaluation(ChatEntries variables, const ChatInput& input,
+                                       TemplateRun& run)
+    : input_(input), run_(run), globals_{std::move(variables), nullptr} {
+  constexpr std::array<std::pair<const char*, ChatFunction>, 4> functions{
       {{"raise_exception", ChatFunction::raise_exception},
-       {"strftime_now", ChatFunction::strftime_now},
        {"namespace", ChatFunction::make_namespace},
        {"range", ChatFunction::range},
        {"dict", ChatFunction::dict}}};
   for (const auto& [name, function] : functions) {
     set_entry(globals_.names, name, ChatValue::of(function));
+  }
+  if (input_.format_now) {
+    set_entry(globals_.names, "strftime_now", ChatValue::of(ChatFunction::strftime_now));
   }
 }
 
@@ -359,9 +362,7 @@ ChatValue TemplateEvaluation::time_now(const CallArguments& arguments) {
     return run_.fail("strftime_now() takes a format of at most " + std::to_string(max_format) +
                      " bytes");
   }
-  std::array<char, 1024> buffer{};
-  const auto size = std::strftime(buffer.data(), buffer.size(), format.as_text()->c_str(), &now_);
-  return text_of(std::string(buffer.data(), size), run_);
+  return text_of(input_.format_now(*format.as_text()), run_);
 }
 
 ChatValue TemplateEvaluation::call_macro(const MacroStatement& macro,

@@ -2,7 +2,6 @@
 // A chat template at work: statements write, expressions give values. Internal to the chat
 // template.
 
-#include <ctime>
 #include <deque>
 #include <string>
 
@@ -14,8 +13,8 @@ namespace cecollm::model {
 
 class TemplateEvaluation {
  public:
-  /// `variables` are the template's global names.
-  TemplateEvaluation(ChatEntries variables, const std::tm& now, TemplateRun& run);
+  /// `variables` are the template's global names. Refers to `input` and `run`.
+  TemplateEvaluation(ChatEntries variables, const ChatInput& input, TemplateRun& run);
 
   /// What the template writes; of no use where the run has failed.
   std::string render(const TemplateTree& tree);
@@ -77,7 +76,7 @@ class TemplateEvaluation {
   ChatValue range(const CallArguments& arguments);
   ChatValue time_now(const CallArguments& arguments);
 
-  const std::tm& now_;
+  const ChatInput& input_;
   TemplateRun& run_;
   Scope globals_;
   Scope* scope_ = &globals_;

@@ -1,5 +1,8 @@
 #include "model/chat_template.hpp"
 
+#include <array>
+#include <ctime>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -12,12 +15,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::tm july_2024() {
+std::string july_2024(const std::string& format) {
   std::tm time{};
   time.tm_year = 124;
   time.tm_mon = 6;
   time.tm_mday = 26;
-  return time;
+  std::array<char, 256> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), format.c_str(), &time)};
 }
 
 ChatValue template_value(const nlohmann::ordered_json& value) {
@@ -55,7 +59,7 @@ ChatInput chat_input(ChatEntries variables = {}) {
   ChatInput input;
   input.messages = {{"user", "Hi"}};
   input.variables = std::move(variables);
-  input.now = july_2024();
+  input.format_now = july_2024;
   return input;
 }
 
@@ -240,6 +244,18 @@ TEST(ChatTemplate, DoesNotLetVariablesReplaceTheMessages) {
   EXPECT_EQ(
       rendered("{{ messages[0].content }}{{ raise_exception is callable }}{{ extra }}", input),
       "HiTrue5");
+}
+
+TEST(ChatTemplate, FindsNoTimeWhereThereIsNone) {
+  auto input = chat_input();
+  const std::string_view source =
+      "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else "
+      "%}none{% endif %}";
+  EXPECT_EQ(rendered(source, input), "2024");
+  input.format_now = nullptr;
+  EXPECT_EQ(rendered(source, input), "none");
+  EXPECT_THAT(failure_of("{{ strftime_now('" + std::string(200, 'x') + "') }}").message,
+              HasSubstr("a format of at most 128 bytes"));
 }
 
 class ChatTemplateDirectory : public testing::Test {
