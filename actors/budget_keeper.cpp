@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -44,12 +43,10 @@ budget_keeper_actor::behavior_type budget_keeper(
   // Down messages come before what the link has sent; its last word is to be written.
   self->set_down_handler([self](const caf::down_msg&) { self->send(self, EndBudget{}); });
   return {
-      [self, file](const KeepBudget& record) {
-        const auto written = write_spent_budget(file.path, record.spent);
-        if (!written && !std::exchange(self->state.failed, true)) {
+      [file](const KeepBudget& record) {
+        if (const auto written = write_spent_budget(file.path, record.spent); !written) {
           file.logger.error("the upload budget is not kept", {{"why", written.error()}});
         }
-        if (written) self->state.failed = false;
       },
       [self](const EndBudget&) { self->quit(); },
   };

@@ -25,7 +25,6 @@ tl::expected<void, std::string> write_spent_budget(const std::filesystem::path& 
 
 struct BudgetKeeperState {
   static inline const char* name = "budget_keeper";
-  bool failed = false;  // and said so
 };
 
 /// `owner` is the link.
