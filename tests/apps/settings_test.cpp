@@ -429,8 +429,8 @@ TEST_F(Settings, KeepTheUploadBudgetOnlyWhereThereIsOneForTheDay) {
   auto given = model_given;
   given["link.upload_budget_file"] = {"spent"};
   EXPECT_EQ(edge_error(flags(given)),
-            "--upload-budget-file is of no use without link.upload_budget_day "
-            "(--upload-budget-day)");
+            "--upload-budget-file: link.upload_budget_file is of no use without "
+            "link.upload_budget_day (--upload-budget-day)");
   given["link.upload_budget_day"] = {"50MiB"};
   const auto loaded = load_edge_settings(flags(given));
   ASSERT_TRUE(loaded) << loaded.error().message;

@@ -273,7 +273,7 @@ TEST(LoadRun, CountsRepliesThatCameTooLate) {
 
 TEST(LoadRun, SendsAtItsRateWhateverBecomesOfEarlierRequests) {
   auto options = options_over("rtt=20ms");
-  options.cloud_pass = 100ms;  // far too slow
+  options.cloud_pass = 400ms;  // far too slow
   Load load(tests::takes_of(fake_model(), 6), options);
   LoadPlan plan;
   plan.loop = OpenLoop{50, 1000};
