@@ -2,6 +2,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <string>
+#include <system_error>
 
 #include "model/chat_template_calls.hpp"
 #include "model/chat_template_operators.hpp"

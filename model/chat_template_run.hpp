@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "model/chat_template.hpp"
 #include "model/chat_value.hpp"
