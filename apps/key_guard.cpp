@@ -69,7 +69,7 @@ ReloadWatch::Reload renewal_of(std::shared_ptr<KeyGuard> guard, monitoring::Logg
     if (const auto done = guard->reload(); !done) {
       logger.warning("API keys refused, the old ones stay",
                      {{"cause", cause}, {"problem", done.error().message}});
-      return done;
+      return tl::unexpected(done.error());
     }
     logger.info("API keys reloaded", {{"cause", cause}, {"keys", guard->count()}});
     return {};
