@@ -11,14 +11,14 @@ namespace {
 using namespace std::chrono_literals;
 using tests::MemoryWorld;
 
-/// Where the tokens of a minute come from, at some 2 ms a token of the edge.
+/// Where the tokens of a minute come from, at 2.5 ms a pass of the edge.
 policy::SourceCounts sources_over(const std::string& trace) {
   MemoryWorld::Options options;
   options.link = *transport::load_link_trace(std::string(CECOLLM_SOURCE_DIR) + "/bench/traces/" +
                                              trace + ".csv");
-  options.model.config.hidden_size = 128;  // rows of 512 bytes, 2 Mbit/s of them
+  options.model.config.hidden_size = 128;  // rows of 512 bytes, some 1.6 Mbit/s of them
   options.adaptive = true;
-  options.edge_pass = 1700us;
+  options.edge_pass = 2500us;
   options.cloud_pass = 3ms;
   MemoryWorld world(options);
   world.time().advance(1s);
