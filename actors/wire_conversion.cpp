@@ -13,6 +13,7 @@ transport::Sampling to_wire(const model::SamplingParams& params) {
   wire.frequency_penalty = params.frequency_penalty;
   wire.seed = params.seed;
   wire.top_logprobs = params.top_logprobs;
+  for (const auto& [token, bias] : params.logit_bias) wire.logit_bias.push_back({token, bias});
   return wire;
 }
 
@@ -27,6 +28,7 @@ model::SamplingParams from_wire(const transport::Sampling& wire) {
   params.frequency_penalty = wire.frequency_penalty;
   params.seed = wire.seed;
   params.top_logprobs = wire.top_logprobs;
+  for (const auto& [token, bias] : wire.logit_bias) params.logit_bias.push_back({token, bias});
   return params;
 }
 

@@ -1,5 +1,7 @@
 #include "api/generation_options.hpp"
 
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "policy/mode.hpp"
@@ -36,8 +38,34 @@ void read_sampling(JsonFields& fields, model::SamplingParams& sampling, std::uin
   if (sampling.repetition_penalty == 0.0F) {
     fields.refuse("repetition_penalty", "is to be above 0");
   }
-  if (const auto* bias = fields.object("logit_bias"); bias != nullptr && !bias->empty()) {
-    fields.refuse("logit_bias", "is not supported");
+}
+
+/// Token ids as keys, which JSON has as strings only.
+void read_logit_bias(JsonFields& fields, const ServedModel& model,
+                     std::vector<model::LogitBias>& biases) {
+  const auto* object = fields.object("logit_bias");
+  if (object == nullptr) return;
+  if (object->size() > model::max_logit_biases) {
+    fields.refuse("logit_bias",
+                  "has more than " + std::to_string(model::max_logit_biases) + " tokens");
+    return;
+  }
+  for (const auto& [key, value] : object->items()) {
+    model::TokenId token = -1;
+    const auto end = key.data() + key.size();
+    const auto read = std::from_chars(key.data(), end, token);
+    if (read.ec != std::errc() || read.ptr != end || token < 0 || token >= model.vocabulary) {
+      fields.refuse("logit_bias", "has the key '" + key.substr(0, 32) +
+                                      "', and keys are token ids "
+                                      "below " +
+                                      std::to_string(model.vocabulary));
+      return;
+    }
+    if (!value.is_number() || !(value.get<double>() >= -100.0 && value.get<double>() <= 100.0)) {
+      fields.refuse("logit_bias", "is to hold numbers from -100 to 100");
+      return;
+    }
+    biases.push_back({token, value.get<float>()});
   }
 }
 
@@ -113,6 +141,7 @@ Result<GenerationOptions> read_generation_options(JsonFields& fields,
     if (inner.problem()) return tl::unexpected(*inner.problem());
   }
   read_sampling(fields, options.generation.sampling, fresh_seed);
+  read_logit_bias(fields, model, options.generation.sampling.logit_bias);
   read_stop(fields, options.generation.stop);
   options.generation.ignore_eos =
       fields.boolean("ignore_eos").value_or(options.generation.ignore_eos);

@@ -126,9 +126,14 @@ std::vector<float> softmax_weights(std::span<const float> values, float largest,
   return weights;
 }
 
-std::vector<float> penalized(std::span<const float> logits, const SamplingParams& params,
-                             const TokenHistory& history) {
+std::vector<float> adjusted_logits(std::span<const float> logits, const SamplingParams& params,
+                                   const TokenHistory& history) {
   std::vector<float> result(logits.begin(), logits.end());
+  for (const auto& [token, bias] : params.logit_bias) {
+    if (token < 0 || static_cast<std::size_t>(token) >= result.size()) continue;
+    result[static_cast<std::size_t>(token)] += bias;
+  }
+  if (!params.has_penalties()) return result;
   for (const auto& [token, count] : history.counts()) {
     if (token < 0 || static_cast<std::size_t>(token) >= result.size()) continue;
     float& logit = result[static_cast<std::size_t>(token)];
@@ -265,8 +270,8 @@ std::size_t choose(std::span<const float> logits, std::size_t greedy_choice,
   std::vector<float> adjusted;
   std::span<const float> values = logits;
   Largest largest{greedy_choice, logits[greedy_choice]};
-  if (params.has_penalties() && !history.counts().empty()) {
-    adjusted = penalized(logits, params, history);
+  if (!params.logit_bias.empty() || (params.has_penalties() && !history.counts().empty())) {
+    adjusted = adjusted_logits(logits, params, history);
     values = adjusted;
     largest = find_largest(values);
   }
@@ -320,6 +325,17 @@ Result<void> validate(const SamplingParams& params) {
   if (params.top_logprobs < 0 || params.top_logprobs > max_top_logprobs) {
     return out_of_range("top_logprobs", params.top_logprobs,
                         "between 0 and " + std::to_string(max_top_logprobs));
+  }
+  if (params.logit_bias.size() > max_logit_biases) {
+    return out_of_range("the number of tokens in logit_bias",
+                        static_cast<double>(params.logit_bias.size()),
+                        "at most " + std::to_string(max_logit_biases));
+  }
+  for (const auto& [token, bias] : params.logit_bias) {
+    if (token < 0) return out_of_range("a token of logit_bias", token, "0 or above");
+    if (!within(bias, -100.0F, 100.0F)) {
+      return out_of_range("a bias of logit_bias", bias, "between -100 and 100");
+    }
   }
   return {};
 }

@@ -2,7 +2,7 @@
 // From logits to a token. Every side of the cut gets the same token from the same logits: the
 // random number is a function of (seed, position) and the inverse CDF runs in token-id order.
 //
-// Order of operations (that of Hugging Face's logits warpers): repetition, then frequency and
+// Order of operations (that of Hugging Face's logits warpers): bias; repetition, then frequency and
 // presence penalty; temperature; top-k; top-p over what top-k left, renormalised; min-p relative to
 // the most likely token; draw. Equal logits rank by id, lowest first, so top-k keeps exactly k
 // tokens and top-p the smallest set of most likely tokens whose probability reaches top_p.
@@ -22,6 +22,15 @@ namespace cecollm::model {
 /// The most alternatives that a Reading may list.
 inline constexpr int max_top_logprobs = 128;
 
+/// The most tokens whose logits a request may shift.
+inline constexpr std::size_t max_logit_biases = 1024;
+
+struct LogitBias {
+  TokenId token = 0;  // ids outside the vocabulary are ignored
+  float bias = 0.0F;  // in [-100, 100]; added to the logit
+  friend bool operator==(const LogitBias&, const LogitBias&) = default;
+};
+
 struct SamplingParams {
   float temperature = 0.0F;         // >= 0; 0 is greedy: the lowest id among the largest logits
   int top_k = 0;                    // >= 0; 0 is off
@@ -32,6 +41,7 @@ struct SamplingParams {
   float frequency_penalty = 0.0F;   // in [-2, 2]; over output (as OpenAI)
   std::uint64_t seed = 0;
   int top_logprobs = 0;  // how many alternatives a Reading lists, at most max_top_logprobs
+  std::vector<LogitBias> logit_bias{};  // at most max_logit_biases; those of a token add up
   bool has_penalties() const {
     return repetition_penalty != 1.0F || presence_penalty != 0.0F || frequency_penalty != 0.0F;
   }

@@ -68,7 +68,8 @@ Rows part_of(const Rows& all, std::int64_t begin, std::int64_t end) {
 
 /// Whether a reading is the likeliest token and its probability, and nothing else.
 bool is_plain(const SamplingParams& sampling) {
-  return sampling.temperature == 0.0F && !sampling.has_penalties() && sampling.top_logprobs == 0;
+  return sampling.temperature == 0.0F && !sampling.has_penalties() && sampling.top_logprobs == 0 &&
+         sampling.logit_bias.empty();
 }
 
 Error non_finite_logits(std::size_t stage, std::int64_t length) {

@@ -16,6 +16,7 @@ namespace cecollm::transport {
 namespace wire_limits {
 inline constexpr std::size_t ids = 1U << 20U;          // of a prompt, or emitted since an ask
 inline constexpr std::size_t alternatives = 128;       // of a reply
+inline constexpr std::size_t logit_biases = 1024;      // of a sampling
 inline constexpr std::size_t exit_layers = 256;        // of a model
 inline constexpr std::size_t digest_bytes = 128;       // hexadecimal
 inline constexpr std::size_t name_bytes = 256;         // software, row dtype

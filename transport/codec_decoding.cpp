@@ -99,6 +99,12 @@ Sampling read_sampling(const wire::Sampling& from, Limits& limits) {
   limits.not_negative("top_k", from.top_k());
   limits.not_negative("top_logprobs", from.top_logprobs());
   limits.count("top_logprobs", from.top_logprobs(), wire_limits::alternatives);
+  limits.count("logit_bias", from.logit_bias_size(), wire_limits::logit_biases);
+  std::vector<LogitBias> biases;
+  for (const auto& bias : from.logit_bias()) {
+    limits.not_negative("logit_bias", bias.token());
+    biases.push_back({bias.token(), bias.bias()});
+  }
   return {from.temperature(),
           from.top_k(),
           from.has_top_p() ? from.top_p() : 1.0F,
@@ -107,7 +113,8 @@ Sampling read_sampling(const wire::Sampling& from, Limits& limits) {
           from.presence_penalty(),
           from.frequency_penalty(),
           from.seed(),
-          from.top_logprobs()};
+          from.top_logprobs(),
+          std::move(biases)};
 }
 
 Result<Message> read(const wire::OpenContext& from) {

@@ -50,6 +50,11 @@ void write(const Sampling& from, wire::Sampling& to) {
   to.set_frequency_penalty(from.frequency_penalty);
   to.set_seed(from.seed);
   to.set_top_logprobs(from.top_logprobs);
+  for (const auto& [token, bias] : from.logit_bias) {
+    auto& added = *to.add_logit_bias();
+    added.set_token(token);
+    added.set_bias(bias);
+  }
 }
 
 void write(const OpenContext& from, wire::OpenContext& to) {

@@ -48,6 +48,12 @@ struct Welcome {
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
+struct LogitBias {
+  std::int32_t token = 0;
+  float bias = 0.0F;
+  friend bool operator==(const LogitBias&, const LogitBias&) = default;
+};
+
 struct Sampling {
   float temperature = 0.0F;
   std::int32_t top_k = 0;
@@ -58,6 +64,7 @@ struct Sampling {
   float frequency_penalty = 0.0F;
   std::uint64_t seed = 0;
   std::int32_t top_logprobs = 0;
+  std::vector<LogitBias> logit_bias{};
   friend bool operator==(const Sampling&, const Sampling&) = default;
 };
 

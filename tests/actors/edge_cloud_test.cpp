@@ -100,6 +100,30 @@ TEST_F(EdgeAndCloud, DrawTheSameTokensAsOneProcessWhenSampling) {
   expect_same(edge.generate(wanted), reference(fake_model(), wanted));
 }
 
+TEST_F(EdgeAndCloud, ShiftLogitsAlikeAtExitsAndOnTheCloud) {
+  FakeCloud cloud(pki_, {});
+  FakeEdge edge(pki_, cloud.endpoint());
+  ASSERT_TRUE(edge.await_link().connected);
+  auto wanted = request({5, 6, 7, 5}, {0.6F, 0.7F});
+  const auto plain = edge.generate(wanted);
+  ASSERT_GT(plain.end.counts.cloud(), 0);
+  ASSERT_LT(plain.end.counts.cloud(), 40);
+  // Every token that came is banned, so none may come again from either side.
+  for (const auto id : plain.ids) wanted.sampling.logit_bias.push_back({id, -100.0F});
+  for (const float temperature : {0.0F, 1.0F}) {
+    wanted.sampling.temperature = temperature;
+    for (const auto mode : {policy::Mode::collaborative, policy::Mode::cloud_only}) {
+      wanted.mode = mode;
+      const auto biased = edge.generate(wanted);
+      EXPECT_GT(biased.end.counts.cloud(), 0);
+      for (const auto id : biased.ids) EXPECT_THAT(plain.ids, testing::Not(testing::Contains(id)));
+      if (mode == policy::Mode::collaborative) {
+        expect_same(biased, reference(fake_model(), wanted));
+      }
+    }
+  }
+}
+
 TEST_F(EdgeAndCloud, EndAtTheEndOfTextAndCountIt) {
   FakeCloud cloud(pki_, {});
   FakeEdge edge(pki_, cloud.endpoint());

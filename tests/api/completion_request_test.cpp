@@ -189,9 +189,22 @@ TEST(CompletionRequest, TakesStopAsAStringOrAList) {
   expect_refused(with(R"("stop":")" + std::string(1025, 'x') + "\""), "stop", "1024 bytes");
 }
 
-TEST(CompletionRequest, RefusesABiasOfLogitsAndTakesAnEmptyOne) {
-  expect_refused(with(R"("logit_bias":{"5":1})"), "logit_bias", "is not supported");
-  EXPECT_TRUE(with(R"("logit_bias":{})"));
+TEST(CompletionRequest, ReadsABiasOfLogitsByTokenId) {
+  EXPECT_THAT(
+      generation_with(R"("logit_bias":{"5":1.5,"99":-100})").sampling.logit_bias,
+      testing::UnorderedElementsAre(model::LogitBias{5, 1.5F}, model::LogitBias{99, -100.0F}));
+  EXPECT_TRUE(generation_with(R"("logit_bias":{})").sampling.logit_bias.empty());
+  for (const char* key : {"100", "-1", "a", "", "5 ", "99999999999"}) {
+    expect_refused(with("\"logit_bias\":{\"" + std::string(key) + "\":1}"), "logit_bias",
+                   "keys are token ids below 100");
+  }
+  for (const char* bias : {"101", "-100.5", "\"1\"", "null"}) {
+    expect_refused(with("\"logit_bias\":{\"5\":" + std::string(bias) + "}"), "logit_bias",
+                   "is to hold numbers from -100 to 100");
+  }
+  std::string many = "\"logit_bias\":{";
+  for (int i = 0; i < 1025; ++i) many += "\"x" + std::to_string(i) + "\":1,";
+  expect_refused(with(many + "\"y\":1}"), "logit_bias", "has more than 1024 tokens");
 }
 
 TEST(CompletionRequest, RefusesWhatWouldChangeTheAnswerUnnoticed) {

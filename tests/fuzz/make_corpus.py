@@ -12,7 +12,8 @@ ROOT = FUZZ.parent.parent
 CORPUS = FUZZ / "corpus"
 
 SAMPLING = ("sampling { temperature: 0.7 top_k: 40 top_p: 0.9 min_p: 0.05 repetition_penalty: 1.1 "
-            "presence_penalty: 0.5 frequency_penalty: -0.5 seed: 7 top_logprobs: 3 }")
+            "presence_penalty: 0.5 frequency_penalty: -0.5 seed: 7 top_logprobs: 3 "
+            "logit_bias { token: 5 bias: -100 } logit_bias { token: 6 bias: 1.5 } }")
 MESSAGES = {
     "hello": 'hello { version_min: 1 version_max: 1 software: "cecollm 0.1.0" instance: 81985529216486895 '
              'model { config: "c0ffee" shared: "beef" whole: "" exit_layers: [3, 6] } '

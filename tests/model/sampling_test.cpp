@@ -230,6 +230,46 @@ TEST(Penalties, IgnoreIdsOutsideTheVocabulary) {
   EXPECT_EQ(read_logits(std::vector{1.0F, 2.0F}, params, history, 0).token, 1);
 }
 
+TEST(LogitBias, ShiftsTheChoiceAndNothingThatIsReported) {
+  const std::vector logits{1.0F, 3.0F, 2.0F};
+  SamplingParams params;
+  params.top_logprobs = 3;
+  const auto plain = read_logits(logits, params, TokenHistory{}, 0);
+  params.logit_bias = {{0, 2.5F}};
+  const auto biased = read_logits(logits, params, TokenHistory{}, 0);
+  EXPECT_EQ(biased.token, 0);
+  EXPECT_EQ(biased.confidence, plain.confidence);
+  EXPECT_EQ(biased.top[0].token, 1);
+  EXPECT_EQ(biased.logprob, plain.top[2].logprob);
+  params.logit_bias = {{0, 1.0F}, {0, 0.5F}, {1, -100.0F}};
+  EXPECT_EQ(read_logits(logits, params, TokenHistory{}, 0).token, 0) << "biases add up";
+}
+
+TEST(LogitBias, BansAndForcesTokensThatAreDrawn) {
+  const std::vector<float> logits(50, 0.0F);
+  SamplingParams params;
+  params.temperature = 1.0F;
+  params.logit_bias = {{7, -100.0F}};
+  for (std::int64_t position = 0; position < 500; ++position) {
+    ASSERT_NE(read_logits(logits, params, TokenHistory{}, position).token, 7);
+  }
+  params.logit_bias = {{7, 100.0F}};
+  for (std::int64_t position = 0; position < 500; ++position) {
+    ASSERT_EQ(read_logits(logits, params, TokenHistory{}, position).token, 7);
+  }
+}
+
+TEST(LogitBias, GoesBeforePenaltiesAndIgnoresIdsOutsideTheVocabulary) {
+  SamplingParams params;
+  params.logit_bias = {{0, 2.0F}, {2, 100.0F}, {std::numeric_limits<TokenId>::max(), 100.0F}};
+  params.repetition_penalty = 2.0F;
+  TokenHistory history;
+  history.add_output(std::vector<TokenId>{0});
+  // (1 + 2) / 2 = 1.5; dividing first would give 2.5.
+  EXPECT_EQ(read_logits(std::vector{1.0F, 1.6F}, params, history, 0).token, 1);
+  EXPECT_EQ(read_logits(std::vector{1.0F, 1.4F}, params, history, 0).token, 0);
+}
+
 // Sampling, compared with a plain implementation of the header's words in long double.
 
 struct Expectation {
@@ -584,6 +624,19 @@ TEST(SamplingValidation, NamesTheParameterThatIsOutOfRange) {
       {"top_logprobs",
        [](SamplingParams& p, float v) { p.top_logprobs = static_cast<int>(v); },
        {-1.0F, 129.0F}},
+      {"a bias of logit_bias",
+       [](SamplingParams& p, float v) {
+         p.logit_bias = {{1, v}};
+       },
+       {-100.5F, 100.5F, nan, infinity}},
+      {"a token of logit_bias",
+       [](SamplingParams& p, float v) {
+         p.logit_bias = {{static_cast<TokenId>(v), 1.0F}};
+       },
+       {-1.0F}},
+      {"the number of tokens in logit_bias",
+       [](SamplingParams& p, float v) { p.logit_bias.resize(static_cast<std::size_t>(v)); },
+       {1025.0F}},
   };
   for (const InvalidCase& invalid : cases) {
     for (const float value : invalid.values) {

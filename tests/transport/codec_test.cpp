@@ -191,6 +191,14 @@ TEST(Codec, RefusesMessagesBeyondTheirLimits) {
   envelope.mutable_open_context()->mutable_sampling()->set_top_k(0);
   envelope.mutable_open_context()->mutable_sampling()->set_top_logprobs(129);
   EXPECT_THAT(refusal(envelope), HasSubstr("open_context.top_logprobs is 129"));
+  envelope.mutable_open_context()->mutable_sampling()->set_top_logprobs(0);
+  envelope.mutable_open_context()->mutable_sampling()->add_logit_bias()->set_token(-1);
+  EXPECT_THAT(refusal(envelope), HasSubstr("open_context.logit_bias is negative"));
+  envelope.mutable_open_context()->mutable_sampling()->clear_logit_bias();
+  for (std::size_t i = 0; i <= wire_limits::logit_biases; ++i) {
+    envelope.mutable_open_context()->mutable_sampling()->add_logit_bias();
+  }
+  EXPECT_THAT(refusal(envelope), HasSubstr("open_context.logit_bias is 1025"));
 
   for (std::size_t i = 0; i <= wire_limits::ids; ++i) {
     envelope.mutable_generate()->add_prompt(1);

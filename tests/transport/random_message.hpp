@@ -128,9 +128,12 @@ class RandomMessages {
     return values;
   }
   transport::Sampling sampling() {
-    return {real(), id(),   real(),
-            real(), real(), real(),
-            real(), u64(),  static_cast<std::int32_t>(below(129))};
+    transport::Sampling sampling{real(), id(),   real(),
+                                 real(), real(), real(),
+                                 real(), u64(),  static_cast<std::int32_t>(below(129))};
+    sampling.logit_bias.resize(below(4));
+    for (auto& bias : sampling.logit_bias) bias = {id(), real()};
+    return sampling;
   }
 
   std::mt19937_64 engine_;
