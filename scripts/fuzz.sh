@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs libFuzzer over what reads bytes from outside; stops at the first finding.
-#   scripts/fuzz.sh                     every target of tests/fuzz for 5 s
+#   scripts/fuzz.sh                     every target of tests/fuzz for 3 s
 #   scripts/fuzz.sh TARGET [SECONDS]    one target, or "all"
 # New inputs go to build/fuzz/corpus/TARGET and stay there for the next run; the seeds in
 # tests/fuzz/corpus are not touched. A finding is written to build/fuzz/findings; once mended, keep it as
@@ -20,7 +20,7 @@ if [[ $# -ge 1 && $1 != all ]]; then
   [[ -d tests/fuzz/corpus/$1 ]] || { echo "fuzz: no target '$1'; there are: ${names[*]}" >&2; usage; }
   chosen=("$1")
 fi
-seconds=${2:-5}
+seconds=${2:-3}
 [[ $# -le 2 && $seconds =~ ^[0-9]+$ ]] || usage
 
 scripts/setup.sh --fuzz
