@@ -141,7 +141,7 @@ ChatValue items(const ChatValue& input, const Arguments& /*arguments*/, Template
 
 ChatValue integer(const ChatValue& input, const Arguments& arguments, TemplateRun& run) {
   const auto otherwise = arguments.get(0, "default");
-  const auto fallback = otherwise.is_undefined() ? ChatValue::integer(0) : otherwise;
+  auto fallback = otherwise.is_undefined() ? ChatValue::integer(0) : otherwise;
   if (const auto* real = input.as_exact_real()) {
     const bool fits = std::abs(*real) < 9e18;
     return fits ? ChatValue::integer(static_cast<std::int64_t>(*real)) : fallback;
@@ -195,9 +195,9 @@ ChatValue map(const ChatValue& input, const Arguments& arguments, TemplateRun& r
       results.push_back(apply_filter(*filter.as_text(), item, rest, run));
       continue;
     }
-    auto value = element(item, *name, run);
+    const auto value = element(item, *name, run);
     const auto* otherwise = find_entry(arguments.named, "default");
-    results.push_back(value.is_undefined() && otherwise != nullptr ? *otherwise : std::move(value));
+    results.push_back(value.is_undefined() && otherwise != nullptr ? *otherwise : value);
   }
   return list_of(std::move(results), run);
 }

@@ -147,7 +147,7 @@ class Parser {
         advance();
       } else {
         advance();
-        const auto name = expect_name("a statement's name");
+        auto name = expect_name("a statement's name");
         if (std::ranges::find(ends, name) != ends.end() || name.starts_with("end") ||
             name == "else" || name == "elif") {
           const bool wanted = std::ranges::find(ends, name) != ends.end();

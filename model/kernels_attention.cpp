@@ -54,7 +54,7 @@ HWY_INLINE float dot(const float* a, const float* b, std::int64_t count) {
 #if HWY_TARGET != HWY_SCALAR
 /// Adds a vector's blocks of four lanes.
 template <class D>
-HWY_INLINE auto sum_blocks(D d, hn::Vec<D> v) {
+HWY_INLINE auto sum_blocks([[maybe_unused]] D d, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) <= 4) {
     return v;
   } else {

@@ -60,11 +60,11 @@ MappedFile::~MappedFile() {
 
 void release_pages(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t page = begin - begin % page_bytes();
+  // Whole pages: they may begin before the bytes, where the file is mapped as well.
+  const auto before = reinterpret_cast<std::uintptr_t>(bytes.data()) % page_bytes();
   // Only advice: where it is refused, the pages stay until the file is unmapped.
-  static_cast<void>(
-      ::madvise(reinterpret_cast<void*>(page), begin + bytes.size() - page, MADV_DONTNEED));
+  static_cast<void>(::madvise(const_cast<std::byte*>(bytes.data()) - before, before + bytes.size(),
+                              MADV_DONTNEED));
 }
 
 }  // namespace cecollm::model
