@@ -57,6 +57,7 @@ std::optional<Estimate> saved(const Trials& trials, const Trials& baseline,
   for (const auto* trial : trials) units[trial->prompt].numerator += value(trial->response);
   for (const auto* trial : baseline) units[trial->prompt].denominator += value(trial->response);
   std::vector<RatioPart> parts;
+  parts.reserve(units.size());
   for (const auto& [prompt, sums] : units) parts.push_back(sums);
   const auto spent = bootstrap_ratio(parts, {.seed = seed});
   return Estimate{1 - spent.value, 1 - spent.high, 1 - spent.low};
