@@ -34,6 +34,7 @@ Estimate estimate(const std::vector<const Item*>& items, std::size_t Item::*unit
     sums.denominator += part.denominator;
   }
   std::vector<RatioPart> parts;
+  parts.reserve(units.size());
   for (const auto& [number, sums] : units) parts.push_back(sums);
   return bootstrap_ratio(parts, {.seed = seed});
 }
