@@ -1,26 +1,22 @@
 #pragma once
 // POST /v1/completions: the response as JSON, whole or in pieces.
 
-#include <span>
-#include <string>
-
 #include "api/response_writing.hpp"
 
 namespace cecollm::api {
 
 class CompletionWriter : public ResponseWriter {
  public:
-  /// Where `usage_follows`, pieces say "usage": null until that of the usage.
-  CompletionWriter(ResponseHead head, TokenDetail detail, bool usage_follows);
-
-  std::string whole(std::span<const ChoicePart> choices, const Usage& usage) const override;
-  std::string piece(const ChoicePart& part, bool first) const override;
-  std::string usage_piece(const Usage& usage) const override;
+  using ResponseWriter::ResponseWriter;
 
  private:
-  ResponseHead head_;
-  TokenDetail detail_;
-  bool usage_follows_;
+  const char* kind_of_whole() const override { return "text_completion"; }
+  const char* kind_of_piece() const override { return "text_completion"; }
+  Words words_of_whole(const ChoicePart& part) const override { return {"text", part.text}; }
+  Words words_of_piece(const ChoicePart& part, bool /*first*/) const override {
+    return words_of_whole(part);
+  }
+  Json logprobs_of(const ChoicePart& part) const override;
 };
 
 }  // namespace cecollm::api

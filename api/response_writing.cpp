@@ -66,6 +66,42 @@ Json extension_of(const ChoicePart& part, const TokenDetail& detail) {
   return json;
 }
 
+std::string ResponseWriter::whole(std::span<const ChoicePart> choices, const Usage& usage) const {
+  auto json = response(kind_of_whole());
+  auto list = Json::array();
+  for (const auto& part : choices) list.push_back(choice(part, words_of_whole(part)));
+  json["choices"] = std::move(list);
+  json["usage"] = json_of(usage);
+  return text_of(json);
+}
+
+std::string ResponseWriter::piece(const ChoicePart& part, bool first) const {
+  auto json = response(kind_of_piece());
+  json["choices"] = Json::array({choice(part, words_of_piece(part, first))});
+  if (usage_follows_) json["usage"] = nullptr;
+  return text_of(json);
+}
+
+std::string ResponseWriter::usage_piece(const Usage& usage) const {
+  auto json = response(kind_of_piece());
+  json["choices"] = Json::array();
+  json["usage"] = json_of(usage);
+  return text_of(json);
+}
+
+Json ResponseWriter::response(const char* kind) const {
+  return {{"id", head_.id}, {"object", kind}, {"created", head_.created}, {"model", head_.model}};
+}
+
+Json ResponseWriter::choice(const ChoicePart& part, Words words) const {
+  Json json{{"index", part.index},
+            {words.name, std::move(words.value)},
+            {"logprobs", detail_.logprobs ? logprobs_of(part) : Json()},
+            {"finish_reason", finish_reason_of(part)}};
+  if (detail_.extended) json["cecollm"] = extension_of(part, detail_);
+  return json;
+}
+
 std::string stream_event(std::string_view json) {
   std::string event = "data: ";
   event.append(json).append("\n\n");

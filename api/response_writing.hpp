@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -60,13 +61,41 @@ Json extension_of(const ChoicePart& part, const TokenDetail& detail);
 /// The JSON of one kind of response. Immutable.
 class ResponseWriter {
  public:
+  /// Where `usage_follows`, pieces say "usage": null until that of the usage.
+  ResponseWriter(ResponseHead head, TokenDetail detail, bool usage_follows)
+      : head_(std::move(head)), detail_(detail), usage_follows_(usage_follows) {}
   virtual ~ResponseWriter() = default;
+
   /// The response in one object.
-  virtual std::string whole(std::span<const ChoicePart> choices, const Usage& usage) const = 0;
+  std::string whole(std::span<const ChoicePart> choices, const Usage& usage) const;
   /// A piece of a stream; `first` of its choice.
-  virtual std::string piece(const ChoicePart& part, bool first) const = 0;
+  std::string piece(const ChoicePart& part, bool first) const;
   /// The piece that ends a stream whose usage was asked for.
-  virtual std::string usage_piece(const Usage& usage) const = 0;
+  std::string usage_piece(const Usage& usage) const;
+
+ protected:
+  /// What a choice says, and under which name.
+  struct Words {
+    const char* name;
+    Json value;
+  };
+  const TokenDetail& detail() const { return detail_; }
+
+ private:
+  /// The `object` of a whole response and of a piece.
+  virtual const char* kind_of_whole() const = 0;
+  virtual const char* kind_of_piece() const = 0;
+  virtual Words words_of_whole(const ChoicePart& part) const = 0;
+  virtual Words words_of_piece(const ChoicePart& part, bool first) const = 0;
+  /// Only where they are asked for.
+  virtual Json logprobs_of(const ChoicePart& part) const = 0;
+
+  Json response(const char* kind) const;
+  Json choice(const ChoicePart& part, Words words) const;
+
+  ResponseHead head_;
+  TokenDetail detail_;
+  bool usage_follows_;
 };
 
 /// One event of a stream, and the one that ends it.
