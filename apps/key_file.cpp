@@ -30,7 +30,7 @@ std::string system_reason() {
 }
 
 /// The whole text; nothing where there is no such file.
-Outcome<std::optional<std::string>> read_text(const std::filesystem::path& file) {
+Outcome<std::optional<std::string>> read_if_there(const std::filesystem::path& file) {
   std::error_code problem;
   if (!std::filesystem::exists(file, problem)) return std::optional<std::string>();
   std::ifstream stream(file, std::ios::binary);
@@ -44,6 +44,17 @@ Outcome<std::optional<std::string>> read_text(const std::filesystem::path& file)
     return misused(file.string() + " is longer than a file of keys can be");
   }
   return std::optional(std::move(text));
+}
+
+/// The whole text of a file that has to be there.
+Outcome<std::string> read_text(const std::filesystem::path& file) {
+  auto text = read_if_there(file);
+  if (!text) return tl::unexpected(text.error());
+  if (!*text) {
+    return misused(file.string() +
+                   " does not exist; 'cecollm keys add' makes it with its first key");
+  }
+  return **std::move(text);
 }
 
 /// The next version of a file, beside it until it takes its place. That it exists keeps other
@@ -132,11 +143,7 @@ bool holds(const ApiKeys& keys, std::string_view name) {
 Outcome<ApiKeys> load_api_keys(const std::filesystem::path& file) {
   const auto text = read_text(file);
   if (!text) return tl::unexpected(text.error());
-  if (!*text) {
-    return misused(file.string() +
-                   " does not exist; 'cecollm keys add' makes it with its first key");
-  }
-  return ApiKeys::parse(**text, file.string());
+  return ApiKeys::parse(*text, file.string());
 }
 
 Outcome<std::string> add_api_key(const std::filesystem::path& file, const std::string& name,
@@ -144,7 +151,7 @@ Outcome<std::string> add_api_key(const std::filesystem::path& file, const std::s
   if (auto problem = problem_with_key_name(name)) return misused(*std::move(problem));
   auto replacement = Replacement::begin(file);
   if (!replacement) return tl::unexpected(replacement.error());
-  auto text = read_text(file);
+  const auto text = read_if_there(file);
   if (!text) return tl::unexpected(text.error());
   std::string lines = text->value_or(std::string(heading));
   const auto keys = ApiKeys::parse(lines, file.string());
@@ -168,14 +175,14 @@ Outcome<std::string> add_api_key(const std::filesystem::path& file, const std::s
 Outcome<void> remove_api_key(const std::filesystem::path& file, std::string_view name) {
   auto replacement = Replacement::begin(file);
   if (!replacement) return tl::unexpected(replacement.error());
-  const auto keys = load_api_keys(file);
+  const auto text = read_text(file);
+  if (!text) return tl::unexpected(text.error());
+  const auto keys = ApiKeys::parse(*text, file.string());
   if (!keys) return tl::unexpected(keys.error());
   if (!holds(*keys, name)) {
     return misused(file.string() + " has no key called " + std::string(name));
   }
-  const auto text = read_text(file);
-  if (!text) return tl::unexpected(text.error());
-  std::istringstream lines(text->value_or(""));
+  std::istringstream lines(*text);
   std::string kept;
   for (std::string line; std::getline(lines, line);) {
     std::string word;
