@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "apps/json_response.hpp"
+
 namespace cecollm::apps {
 namespace {
 
@@ -13,11 +15,10 @@ constexpr std::size_t max_operators = 8;
 constexpr std::size_t max_order_head = 16U << 10U;
 constexpr std::size_t max_order = 4U << 10U;
 
+/// A line, for terminals.
 http::Response json_reply(int status, const ordered_json& json) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  auto response = json_response(status, json);
+  response.body += '\n';
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "apps/edge_status.hpp"
+#include "apps/json_response.hpp"
 #include "apps/node_info.hpp"
 #include "apps/page.hpp"
 #include "model/chat_template.hpp"
@@ -47,11 +48,8 @@ http::Route status_route(EdgeNode& node, std::function<EdgeSettings()> current, 
             auto status = edge_status(node, current());
             status["keys"] = keys;
             status["chat"] = chat;
-            http::Response response;
-            response.content_type = "application/json";
+            auto response = json_response(200, status);
             response.headers = {{"Cache-Control", "no-store"}};
-            response.body =
-                status.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
             return response;
           }};
 }

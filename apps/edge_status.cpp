@@ -1,9 +1,9 @@
 #include "apps/edge_status.hpp"
 
-#include <chrono>
 #include <optional>
 #include <string>
 
+#include "apps/generation_report.hpp"
 #include "apps/node_info.hpp"
 #include "apps/version.hpp"
 
@@ -19,7 +19,7 @@ ordered_json json_of(const std::optional<T>& value) {
 
 ordered_json link_json(const actors::LinkReport& link, bool configured) {
   std::optional<double> rtt_ms;
-  if (link.rtt) rtt_ms = std::chrono::duration<double, std::milli>(*link.rtt).count();
+  if (link.rtt) rtt_ms = in_milliseconds(*link.rtt);
   return {{"configured", configured},
           {"connected", link.connected},
           {"problem", link.problem.empty() ? ordered_json() : ordered_json(link.problem)},

@@ -4,22 +4,10 @@
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
+#include "apps/json_response.hpp"
 #include "apps/version.hpp"
 
 namespace cecollm::apps {
-namespace {
-
-http::Response json_response(int status, const nlohmann::json& json) {
-  http::Response response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = json.dump();
-  return response;
-}
-
-}  // namespace
 
 std::string_view name_of(NodeState state) {
   switch (state) {
