@@ -43,7 +43,13 @@ void SocketScribe::graceful_shutdown() {
     ::shutdown(stream_.fd(), SHUT_RDWR);
   }
   stream_.graceful_shutdown();
+  const caf::intrusive_ptr<SocketScribe> alive(this);
   detach(&stream_.backend(), false);
+  // A stream that was started in this very turn has not reached the loop and never will: nobody
+  // would tell it that it has left.
+  if ((stream_.eventbf() & net::input_mask) == 0) {
+    stream_.removed_from_loop(net::operation::read);
+  }
 }
 
 void SocketScribe::flush() {

@@ -291,5 +291,37 @@ TEST(ConnectionDescriptors, AreAllReturned) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(ConnectionDescriptors, AreReturnedByAConnectionThatEndsAsItOpens) {
+  const auto before = open_descriptors();
+  {
+    tests::TransportConfig config;
+    caf::actor_system system(config);
+    Pki pki;
+    ConnectionOwner server(system);
+    auto listening = listen(system, {"127.0.0.1", 0}, pki.server(), {}, 10,
+                            [owner = server.actor()] { return owner; });
+    ASSERT_TRUE(listening);
+    const auto with_one = open_descriptors();
+    for (int i = 0; i < 5; ++i) {
+      std::vector<LinkSegment> segments(2);
+      segments[0].rtt = segments[1].rtt = 50ms;
+      segments[1].start = 40ms;  // it is connected by then, and opens within the reset
+      segments[1].state = LinkState::reset;
+      const LinkShape shape(std::move(segments), 10s);
+      ConnectionOwner client(system);
+      dial(system, listening->bound, pki.client(), {}, client.actor(),
+           std::make_shared<EmulatedLink>(shape, std::chrono::steady_clock::now()));
+      EXPECT_TRUE(client.down());
+    }
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    while (open_descriptors() > with_one && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(open_descriptors(), with_one);
+    caf::anon_send_exit(listening->listener, caf::exit_reason::user_shutdown);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
 }  // namespace
 }  // namespace cecollm::transport
