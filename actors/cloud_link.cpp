@@ -239,6 +239,7 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
   dial(self);
   return {
       [self](const OpenUpload& request) { link::open_upload(self, request); },
+      [self](const ResumeUpload& request) { return link::resume_upload(self, request); },
       [self](const UploadRows& rows) { link::add_rows(self, rows); },
       [self](const AskCloud& request) { link::ask(self, request); },
       [self](const AbandonAsk& late) { link::abandon(self, late); },

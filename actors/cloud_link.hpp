@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,14 @@ struct Upload {
   int reopened_in_vain = 0;      // since the last answer
   std::uint64_t answered = 0;    // rows that an answer has used
   TraceHandle trace;             // mostly null
+  bool keep = false;             // when it is closed, for the conversation
+  bool kept = false;             // by no generation now
+  bool resumed = false;          // its cloud's context is of an earlier generation
+  /// Rows from here on that a cloud may hold are of a text that was given up, unless it is one of
+  /// `told`. None: there are no such rows.
+  std::optional<std::uint64_t> void_from;
+  std::set<std::size_t> told;
+  UploadStats stats_before;  // of the conversation's earlier generations
   /// Rows on their way, for the timeline; empty without one.
   struct Flight {
     std::uint64_t end = 0;  // the sequence number behind them

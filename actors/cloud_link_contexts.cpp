@@ -27,8 +27,15 @@ void open_first(Self self, GenerationId generation, Upload& upload) {
 
 /// Opens again under a new epoch; rows wait until the cloud has said what it still holds.
 void reopen(Self self, GenerationId generation, Upload& upload) {
+  const auto& state = self->state;
+  if (upload.resumed && !state.welcome.resumes) {
+    // This cloud would answer as if the context's earlier generation went on.
+    send(self, transport::CloseContext{generation, upload.epoch}, &upload);
+  }
   ++upload.epoch;
   upload.open.epoch = upload.epoch;
+  upload.open.rows.reset();
+  if (upload.void_from && !upload.told.contains(state.cloud)) upload.open.rows = upload.void_from;
   upload.history_sent = 0;
   forget_rows(self, generation);
   trace_given_up(self, upload);
@@ -56,6 +63,18 @@ void end_stream(Self self, GenerationId generation, Upload& upload) {
   upload.phase = Phase::broken;
 }
 
+/// Rows of conversations that nobody is at give way to those of generations. False: there are none.
+bool drop_kept(Self self) {
+  for (auto& [generation, upload] : self->state.uploads) {
+    if (!upload.kept) continue;
+    upload.kept = false;
+    upload.keep = false;
+    finish_closing(self, generation, upload);
+    return true;
+  }
+  return false;
+}
+
 Upload& add_upload(CloudLinkState& state, GenerationId generation) {
   return state.uploads
       .try_emplace(generation, Upload(state.setting.row_bytes, state.setting.budget.per_request))
@@ -72,6 +91,38 @@ void open_upload(Self self, const OpenUpload& request) {
   upload.open.prompt = request.prompt;
   upload.trace = request.trace;
   if (can_upload(self)) open_first(self, request.generation, upload);
+}
+
+UploadResumed resume_upload(Self self, const ResumeUpload& request) {
+  const auto generation = request.open.generation;
+  auto* upload = find(self, generation);
+  if (upload == nullptr || !upload->kept) return {false};
+  auto& log = upload->log;
+  if (request.rows < log.rows()) {
+    log.truncate(request.rows);
+    upload->void_from = std::min(request.rows, upload->void_from.value_or(request.rows));
+    upload->told.clear();
+  }
+  upload->answered = std::min(upload->answered, request.rows);
+  upload->kept = false;
+  upload->keep = false;
+  upload->resumed = true;
+  upload->reopened_in_vain = 0;
+  upload->late.reset();
+  upload->closed = {};
+  upload->budget = policy::RequestBudget(self->state.setting.budget.per_request);
+  upload->reply_to = request.open.reply_to;
+  upload->open.sampling = to_wire(request.open.sampling);
+  upload->open.prompt = request.open.prompt;
+  upload->trace = request.open.trace;
+  show_levels(self);
+  if (can_upload(self)) {
+    reopen(self, generation, *upload);
+  } else {
+    upload->phase = Phase::waiting;
+    ++upload->epoch;  // so that it is opened anew, not for the first time
+  }
+  return {true};
 }
 
 void generate_on_cloud(Self self, const GenerateOnCloud& request) {
@@ -103,8 +154,12 @@ void add_rows(Self self, const UploadRows& rows) {
   auto* upload = find(self, rows.generation);
   if (upload == nullptr || upload->phase == Phase::broken) return;
   const auto limit = self->state.setting.max_kept_bytes;
-  const auto kept = kept_bytes(self) + rows.rows.bytes->size();
-  if (kept > limit) {
+  const auto exceeded = [&] {
+    return kept_bytes(self) + rows.rows.bytes->size() > limit;
+  };
+  while (exceeded() && drop_kept(self)) {
+  }
+  if (exceeded()) {
     stop_upload(self, rows.generation, *upload,
                 "the edge keeps no more than " + std::to_string(limit) +
                     " bytes of rows (link.row_memory)");
@@ -189,6 +244,8 @@ caf::typed_response_promise<UploadStats> close(Self self, const CloseUpload& req
     return promise;
   }
   upload->closed = promise;
+  upload->keep = request.keep;
+  upload->kept = false;
   upload->ask.reset();
   const bool can_flush = can_upload(self) && upload->phase == Phase::open;
   if (request.flush && can_flush && upload->log.unsent() > 0) {
@@ -203,7 +260,7 @@ caf::typed_response_promise<UploadStats> close(Self self, const CloseUpload& req
 void resume_all(Self self) {
   if (self->state.holding) return;
   for (auto& [generation, upload] : self->state.uploads) {
-    if (upload.phase != Phase::waiting) continue;
+    if (upload.phase != Phase::waiting || upload.kept) continue;
     if (upload.generate) {
       start_generate(self, generation, upload);
     } else if (upload.log.sent() == 0 && upload.epoch == 0) {
@@ -240,6 +297,7 @@ void rows_held(Self self, const transport::RowsHeld& held, std::size_t frame_byt
     fail_ask(self, *upload, "the cloud claims rows that were never sent", false);
     return;
   }
+  upload->told.insert(self->state.cloud);
   upload->phase = upload->closed.pending() ? Phase::closing : Phase::open;
   pump_all(self);
 }
@@ -280,7 +338,8 @@ void generated(Self self, const transport::Generated& token, std::size_t frame_b
 
 void context_fault(Self self, const transport::Fault& fault, std::size_t frame_bytes) {
   auto* upload = find_current(self, *fault.context, fault.epoch);
-  if (upload == nullptr) return;
+  // Of a kept one the cloud may have nothing more: it is opened anew before it is used.
+  if (upload == nullptr || upload->kept) return;
   upload->stats.bytes_down += frame_bytes;
   using Code = transport::FaultCode;
   switch (fault.code) {

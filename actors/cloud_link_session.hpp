@@ -47,11 +47,13 @@ void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64
 /// Nothing more of this generation goes up, for good; the cloud need not keep it. Erases an upload
 /// that is closing.
 void stop_upload(Self self, GenerationId generation, Upload& upload, std::string reason);
-/// Says goodbye to the cloud where it has the context, answers the generation, erases the upload.
+/// Says goodbye to the cloud where it has the context, answers the generation, erases the upload;
+/// or keeps it, where that is wanted and possible.
 void finish_closing(Self self, GenerationId generation, Upload& upload);
 
 // --- contexts
 void open_upload(Self self, const OpenUpload& request);
+UploadResumed resume_upload(Self self, const ResumeUpload& request);
 void generate_on_cloud(Self self, const GenerateOnCloud& request);
 void add_rows(Self self, const UploadRows& rows);
 void ask(Self self, const AskCloud& request);

@@ -13,7 +13,9 @@ using Phase = Upload::Phase;
 std::uint64_t in_flight_bytes(Self self) {
   std::uint64_t sum = 0;
   for (const auto& [generation, upload] : self->state.uploads) {
-    // What others sent will not be confirmed: they send it again, or never more.
+    // What others sent will not be confirmed: they send it again, or never more. Nor need the cloud
+    // confirm the last rows of one that is kept.
+    if (upload.kept) continue;
     if (upload.phase == Phase::open || upload.phase == Phase::closing) {
       sum += upload.log.in_flight_bytes();
     }
@@ -46,8 +48,30 @@ void send_ask_if_due(Self self, GenerationId generation, Upload& upload) {
 
 /// The bytes of this generation's rows that the cloud has not confirmed.
 std::uint64_t queued_bytes(Self self, const Upload& upload) {
-  if (upload.phase == Phase::broken) return 0;
+  if (upload.phase == Phase::broken || upload.kept) return 0;
   return upload.log.unsent() * self->state.setting.row_bytes + upload.log.in_flight_bytes();
+}
+
+UploadStats operator-(const UploadStats& later, const UploadStats& earlier) {
+  return {later.bytes_up - earlier.bytes_up, later.bytes_down - earlier.bytes_down,
+          later.rows_up - earlier.rows_up, later.row_payload_bytes - earlier.row_payload_bytes,
+          later.rows_resent - earlier.rows_resent};
+}
+
+/// No generation has it now; the rows stay, and the cloud's context as long as it likes.
+void keep_upload(Self self, GenerationId generation, Upload& upload) {
+  if (upload.phase == Phase::closing) upload.phase = Phase::open;
+  upload.kept = true;
+  upload.reply_to = nullptr;
+  upload.trace.reset();
+  auto closed = std::move(upload.closed);
+  upload.closed = {};
+  auto stats = upload.stats - std::exchange(upload.stats_before, upload.stats);
+  stats.kept_bytes = upload.log.memory_bytes();
+  forget_rows(self, generation);
+  show_levels(self);
+  if (closed.pending()) closed.deliver(stats);
+  pump_all(self);
 }
 
 void count_wasted(Self self, const Upload& upload) {
@@ -104,6 +128,10 @@ void forget_rows(Self self, GenerationId generation) {
 }
 
 void finish_closing(Self self, GenerationId generation, Upload& upload) {
+  if (upload.keep && upload.phase != Phase::broken) {
+    keep_upload(self, generation, upload);
+    return;
+  }
   if (ready(self) && upload.phase != Phase::waiting && upload.phase != Phase::broken) {
     send(self, transport::CloseContext{generation, upload.epoch}, &upload);
   }
@@ -111,7 +139,7 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
   count_wasted(self, upload);
   trace_given_up(self, upload);
   auto closed = std::move(upload.closed);
-  const auto stats = upload.stats;
+  const auto stats = upload.stats - upload.stats_before;
   self->state.uploads.erase(generation);
   show_levels(self);
   if (closed.pending()) closed.deliver(stats);
@@ -160,12 +188,13 @@ std::optional<policy::AskCost> cost_of_ask(Self self) {
   const auto& state = self->state;
   std::uint64_t bytes = 0;
   for (const auto& [generation, upload] : state.uploads) {
-    bytes += upload.log.unsent() * state.setting.row_bytes;
+    if (!upload.kept) bytes += upload.log.unsent() * state.setting.row_bytes;
   }
   return state.quote.cost_at(self->clock().now(), bytes);
 }
 
 void pump(Self self, GenerationId generation, Upload& upload) {
+  if (upload.kept) return;
   if (!can_upload(self) || (upload.phase != Phase::open && upload.phase != Phase::closing)) return;
   const auto& setting = self->state.setting;
   auto in_flight = in_flight_bytes(self);

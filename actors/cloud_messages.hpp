@@ -125,6 +125,13 @@ struct DeepGenerate {
   transport::Generate generate;
   peer_actor peer;
 };
+/// The context goes on as another generation: only `rows` rows hold, and penalties look at nothing
+/// of before.
+struct RestartSession {
+  ContextKey key;
+  std::int64_t rows = 0;
+  model::SamplingParams sampling;
+};
 /// Free the KV cache and what else is held of a context.
 struct DropSession {
   ContextKey key;
@@ -241,6 +248,8 @@ using deep_compute_actor = caf::typed_actor<
     caf::reacts_to<DeepRows>,
     /// Start a cloud-only generation.
     caf::reacts_to<DeepGenerate>,
+    /// Keep what still holds of a session, and forget the rest.
+    caf::reacts_to<RestartSession>,
     /// To itself: compute the next step with all that has arrived by now.
     caf::reacts_to<RunStep>,
     /// Free a session, whatever it is doing.

@@ -205,11 +205,70 @@ void detach(StoreSelf self, const DetachClient& detach) {
   if (found->second.contexts.empty()) forget(self, found);
 }
 
+/// `payload` from byte `begin` to `end`.
+std::shared_ptr<const std::vector<std::byte>> part_of(
+    std::shared_ptr<const std::vector<std::byte>> payload, std::size_t begin, std::size_t end) {
+  if (begin == 0 && end == payload->size()) return payload;
+  return std::make_shared<const std::vector<std::byte>>(
+      payload->begin() + static_cast<std::ptrdiff_t>(begin),
+      payload->begin() + static_cast<std::ptrdiff_t>(end));
+}
+
 /// Deep compute has nothing of it, or is to forget what it has.
 void hand_all_again(StoredContext& stored) {
   stored.handed = 0;
   stored.handed_rows = 0;
+  stored.prompt_handed = false;
   stored.handed_ids = 0;
+}
+
+/// Forgets every row from `rows` on. True: there were any.
+bool forget_rows(StoreSelf self, const StoredClient& client, StoredContext& stored,
+                 std::uint64_t rows) {
+  if (rows >= stored.next_sequence) return false;
+  auto& state = self->state;
+  const auto row_bytes = client.codec->row_bytes(state.setting.hidden_size);
+  const auto before = stored.row_bytes;
+  while (stored.next_sequence > rows) {
+    auto& last = stored.rows.back();
+    const auto over = stored.next_sequence - rows;
+    const auto removed = std::min<std::uint64_t>(over, static_cast<std::uint64_t>(last.count));
+    stored.next_sequence -= removed;
+    stored.row_bytes -= removed * row_bytes;
+    if (std::cmp_equal(removed, last.count)) {
+      stored.rows.pop_back();
+      continue;
+    }
+    last.count -= static_cast<std::int64_t>(removed);
+    last.bytes = part_of(last.bytes, 0, static_cast<std::size_t>(last.count) * row_bytes);
+  }
+  stored.handed = std::min(stored.handed, stored.rows.size());
+  stored.handed_rows = std::min(stored.handed_rows, stored.next_sequence);
+  stored.rows_used = std::min(stored.rows_used, stored.next_sequence);
+  state.row_bytes -= before - stored.row_bytes;
+  state.use[client.identity].row_bytes -= before - stored.row_bytes;
+  report_level(state);
+  return true;
+}
+
+/// The edge opens a context anew that is here: after a lost connection, or for the next generation
+/// of a conversation.
+void reopen(StoreSelf self, ContextKey key, const StoredClient& client, StoredContext& stored,
+            const transport::OpenContext& open) {
+  stored.epoch = open.epoch;
+  stored.last_used = self->clock().now();
+  // Nobody waits for the asks of the epoch before; what becomes of them is not counted any more.
+  stored.asks_under_way = 0;
+  const bool shorter = open.rows && forget_rows(self, client, stored, *open.rows);
+  const bool other = stored.wanted != open.sampling || stored.prompt != open.prompt;
+  // With penalties: which emitted ids had arrived is not known any more.
+  if (!shorter && !other && !stored.sampling.has_penalties()) return;
+  stored.prompt_handed = false;
+  stored.handed_ids = 0;
+  stored.emitted.clear();
+  self->send(self->state.compute,
+             RestartSession{key, static_cast<std::int64_t>(stored.handed_rows),
+                            from_wire(open.sampling)});
 }
 
 void open(StoreSelf self, const StoreOpen& request) {
@@ -228,28 +287,12 @@ void open(StoreSelf self, const StoreOpen& request) {
                    "the context is open in epoch " + std::to_string(stored->epoch));
       return;
     }
-    stored->epoch = open.epoch;
-    stored->last_used = self->clock().now();
-    // Nobody waits for the asks of the epoch before; what becomes of them is not counted any more.
-    stored->asks_under_way = 0;
-    if (stored->sampling.has_penalties()) {
-      // Which emitted ids had arrived is not known any more: start over from the rows.
-      self->send(self->state.compute, DropSession{{request.client, open.context}});
-      hand_all_again(*stored);
-      stored->emitted.clear();
-    }
+    reopen(self, {request.client, open.context}, *client, *stored, open);
   }
+  stored->wanted = open.sampling;
   stored->sampling = from_wire(open.sampling);
   stored->prompt = open.prompt;
   answer_rows_held(self, *client, open.context, *stored);
-}
-
-/// `payload` from byte `begin` on.
-std::shared_ptr<const std::vector<std::byte>> tail_of(
-    std::shared_ptr<const std::vector<std::byte>> payload, std::size_t begin) {
-  if (begin == 0) return payload;
-  return std::make_shared<const std::vector<std::byte>>(
-      payload->begin() + static_cast<std::ptrdiff_t>(begin), payload->end());
 }
 
 /// The context that was used the longest ago; of one identity where one is named.
@@ -335,7 +378,7 @@ void keep_rows(StoreSelf self, const StoreRows& request) {
   model::Rows rows;
   rows.count = static_cast<std::int64_t>(fresh);
   rows.codec = client->codec;
-  rows.bytes = tail_of(batch.payload, (count - fresh) * row_bytes);
+  rows.bytes = part_of(batch.payload, (count - fresh) * row_bytes, batch.payload->size());
   stored->row_bytes += rows.bytes->size();
   stored->unacknowledged += rows.bytes->size();
   self->state.row_bytes += rows.bytes->size();
@@ -362,7 +405,7 @@ void ask_compute(StoreSelf self, ContextKey key, const StoredClient& client, Sto
                    stored.rows.end());
   work.rebuilds = std::exchange(stored.evicted, false);
   work.sampling = stored.sampling;
-  if (stored.handed == 0) work.prompt_history = stored.prompt;
+  if (!std::exchange(stored.prompt_handed, true)) work.prompt_history = stored.prompt;
   work.output_history.assign(
       stored.emitted.begin() + static_cast<std::ptrdiff_t>(stored.handed_ids),
       stored.emitted.end());

@@ -38,8 +38,10 @@ struct ContextStoreSetting {
 /// One context's memory.
 struct StoredContext {
   std::uint32_t epoch = 0;
+  transport::Sampling wanted;  // as the edge said it
   model::SamplingParams sampling;
   std::vector<model::TokenId> prompt;
+  bool prompt_handed = false;   // to deep compute
   std::vector<model::Rows> rows;  // the row log, in the wire's dtype
   std::uint64_t next_sequence = 0;
   std::uint64_t row_bytes = 0;

@@ -120,6 +120,14 @@ deep_compute_actor::behavior_type deep_compute(deep::Self self, DeepComputeSetti
       },
       [self](const DeepRows& work) { take_rows(self, work); },
       [self](const DeepGenerate& work) { start_stream(self, work); },
+      [self](const RestartSession& restart) {
+        auto& state = self->state;
+        const auto found = state.contexts.find(restart.key);
+        if (found == state.contexts.end()) return;  // the next ask brings all rows
+        supersede(self, restart.key, found->second);
+        deep::restart(self, restart.key, found->second, restart.rows, restart.sampling);
+        show_waiting(state);
+      },
       [self](const RunStep&) {
         auto& state = self->state;
         deep::run_step(self);

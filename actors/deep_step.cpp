@@ -314,6 +314,27 @@ void erase(Self self, ContextKey key) {
   state.busy.erase(key);
 }
 
+void restart(Self self, ContextKey key, DeepContext& context, std::int64_t rows,
+             const model::SamplingParams& sampling) {
+  context.sampling = sampling;
+  context.prompt_history.clear();
+  context.output_history.clear();
+  if (context.known_rows() > rows) {
+    if (context.computed() < rows) {  // rows in the middle of what waits: they come again
+      erase(self, key);
+      return;
+    }
+    context.rows = {};
+    context.session->truncate(rows);
+    set_kv_bytes(self, context, context.session->kv_bytes());
+  }
+  if (context.session && !context.session->restart(sampling)) {
+    erase(self, key);  // the next ask hears why
+    return;
+  }
+  if (!is_busy(self->state, context)) self->state.busy.erase(key);
+}
+
 void refuse_ask(Self self, ContextKey key, DeepContext& context, FaultCode code,
                 std::string message, std::uint32_t retry_after_ms) {
   auto fault = fault_of(key, context, code, std::move(message));

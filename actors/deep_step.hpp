@@ -17,6 +17,10 @@ bool is_busy(const DeepComputeState& state, const DeepContext& context);
 /// Frees what is held of a context. Its peer and its store are told nothing.
 void erase(Self self, ContextKey key);
 
+/// The context, which has no ask, goes on as another generation from its first `rows` rows.
+void restart(Self self, ContextKey key, DeepContext& context, std::int64_t rows,
+             const model::SamplingParams& sampling);
+
 /// Answers the waiting ask by an error that leaves the context as it is.
 void refuse_ask(Self self, ContextKey key, DeepContext& context, transport::FaultCode code,
                 std::string message, std::uint32_t retry_after_ms = 0);

@@ -67,6 +67,15 @@ struct GenerateOnCloud {
   bool ignore_eos = false;
   generation_actor reply_to;
 };
+/// Go on from the first `rows` rows of a context that was kept; the rest as OpenUpload.
+struct ResumeUpload {
+  OpenUpload open;
+  std::uint64_t rows = 0;
+};
+/// False: the context is not kept any more, and nothing is left of it.
+struct UploadResumed {
+  bool resumed = false;
+};
 using network_probe_actor = caf::typed_actor<
     /// The link is ready: start to measure.
     caf::reacts_to<LinkUp>,
@@ -108,6 +117,8 @@ struct WatchLink {
 using cloud_link_actor = caf::typed_actor<
     /// Open a context on the cloud; rows and asks follow.
     caf::reacts_to<OpenUpload>,
+    /// Go on with a context that was kept.
+    caf::replies_to<ResumeUpload>::with<UploadResumed>,
     /// Rows to send in the background.
     caf::reacts_to<UploadRows>,
     /// Ask for a token, behind the rows that are missing, if the answer can be expected in time.
@@ -116,7 +127,7 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<AbandonAsk>,
     /// Cloud-only: run the whole generation there.
     caf::reacts_to<GenerateOnCloud>,
-    /// Close the context, after (flush) or without what is queued.
+    /// Close the context, or keep it, after (flush) or without what is queued.
     caf::replies_to<CloseUpload>::with<UploadStats>,
     /// Ping the cloud if it is connected.
     caf::reacts_to<SendPing>,
@@ -148,6 +159,8 @@ struct BeginSession {
   monitoring::EdgeMetrics* metrics = nullptr;  // null: nobody counts; outlives the session
   std::optional<caf::actor_clock::time_point> requested = {};  // none: not from its beginning
   TraceHandle trace = {};
+  /// Of a conversation: the ids before those that follow. Its session is here and goes on from them.
+  std::vector<model::TokenId> resumed = {};
 };
 using shallow_compute_actor = caf::typed_actor<
     /// Open a session.
@@ -158,8 +171,17 @@ using shallow_compute_actor = caf::typed_actor<
     caf::reacts_to<Deepen>,
     /// To itself: compute the next step with all that has arrived by now.
     caf::reacts_to<RunShallowStep>,
-    /// Free the session and say what it computed.
+    /// Free the session, or keep it, and say what it computed.
     caf::replies_to<EndShallow>::with<ShallowEnded>>;
+
+/// See conversations.hpp.
+using conversations_actor = caf::typed_actor<
+    /// Keep one, as long as there is room.
+    caf::reacts_to<KeepConversation>,
+    /// Give away the one that fits best.
+    caf::replies_to<TakeConversation>::with<TakenConversation>,
+    /// Timer: give up those that nobody went on with.
+    caf::reacts_to<ExpireConversations>>;
 
 /// See edge_supervisor.hpp.
 using edge_supervisor_actor = caf::typed_actor<

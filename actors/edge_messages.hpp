@@ -51,10 +51,12 @@ struct Advance {
 };
 struct EndShallow {
   GenerationId generation = 0;
+  bool keep = false;  // the session stays, for a generation that goes on from it
 };
 struct ShallowEnded {
   std::int64_t edge_layer_rows = 0;
   std::uint64_t values_clamped = 0;
+  std::uint64_t kept_bytes = 0;  // of the session that stays; 0: none
 };
 
 // --- exit decision → shallow compute
@@ -120,7 +122,34 @@ struct AbandonAsk {
 struct CloseUpload {
   GenerationId generation = 0;
   bool flush = true;  // false: drop what is queued (cancel)
+  bool keep = false;  // the rows and the cloud's context stay, for a generation that goes on
 };
+
+// --- generation → conversations
+/// What a finished generation leaves behind.
+struct Conversation {
+  GenerationId context = 0;  // under which the others hold their parts
+  std::string owner;
+  bool uploaded = false;             // there are rows with the link, and a context on the cloud
+  std::vector<model::TokenId> ids;   // prompt and output
+  std::size_t rows = 0;              // of them, from the first
+  std::uint64_t bytes = 0;           // that it holds on the edge
+};
+struct KeepConversation {
+  Conversation conversation;
+};
+/// Asks for a conversation that `prompt` goes on with; who gets one owns its parts.
+struct TakeConversation {
+  std::string owner;
+  bool uploaded = false;
+  std::vector<model::TokenId> prompt;
+};
+struct TakenConversation {
+  std::optional<GenerationId> context;  // none: there is none
+  std::size_t rows = 0;                 // that the prompt takes over
+};
+// --- conversations → itself
+struct ExpireConversations {};
 
 // --- cloud link → generation
 struct CloudAnswered {

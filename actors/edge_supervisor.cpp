@@ -39,6 +39,11 @@ void spawn_children(EdgeSupervisorSelf self) {
     state.shallow = setting.detached ? self->spawn<child_options + caf::detached>(shallow_compute,
                                                                                   setting.engine)
                                      : self->spawn<child_options>(shallow_compute, setting.engine);
+    if (setting.conversations.max_kept > 0) {
+      state.conversations = self->spawn<child_options>(
+          conversations, ConversationsSetting{setting.conversations, state.shallow, state.link,
+                                              setting.metrics});
+    }
   }
 }
 
@@ -50,6 +55,7 @@ GenerationSetting setting_for(const EdgeSupervisorState& state, GenerationId id)
   setting.shallow = state.shallow;
   setting.decisions = state.decisions;
   setting.link = state.link;
+  setting.conversations = state.conversations;
   setting.vocabulary = state.setting.tokenizer;
   setting.eos = config.eos;
   setting.max_positions = config.max_positions;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "actors/cloud_link.hpp"
+#include "actors/conversations.hpp"
 #include "actors/generation.hpp"
 #include "actors/network_probe.hpp"
 #include "actors/type_ids.hpp"
@@ -25,6 +26,7 @@ struct EdgeSetting {
   std::optional<CloudLinkSetting> link;               // none: standalone for ever
   NetworkProbeSetting probe;         // the supervisor fills in its metrics and the link's
   policy::ModeSettings mode;         // of an edge with a link
+  ConversationLimits conversations;  // none with a `shallow` that serves others
   bool adaptive = true;              // false: stay in mode.preferred whatever the link does
   std::size_t max_generations = 64;  // at a time; more are refused
   /// Ids are first_generation, first_generation + generation_step, …: edges that share `shallow`
@@ -47,6 +49,7 @@ struct EdgeSupervisorState {
   exit_decision_actor decisions;
   cloud_link_actor link;
   network_probe_actor probe;
+  conversations_actor conversations;            // null where none are kept
   std::optional<policy::ModeController> modes;  // of an edge with a link
   std::optional<policy::Mode> held;             // by an operator
   LinkMeasured measured;                        // the last

@@ -18,6 +18,7 @@ constexpr std::chrono::seconds farewell_limit{60};
 constexpr std::chrono::seconds encode_limit{60};
 
 void finish(GenerationSelf self, FinishReason reason);
+void end_work(GenerationSelf self);
 
 void finish_failed(GenerationSelf self, std::string error, bool user_error) {
   self->state.result.error = std::move(error);
@@ -52,17 +53,97 @@ void begin_local(GenerationSelf self) {
   auto& state = self->state;
   const bool upload = state.path == Path::with_cloud;
   state.session_open = true;
-  self->send(state.setting.decisions, BeginDecisions{state.setting.id, state.request.thresholds,
+  self->send(state.setting.decisions, BeginDecisions{state.context, state.request.thresholds,
                                                      self, state.timeline.trace()});
-  BeginSession session{state.setting.id, state.request.sampling, state.setting.decisions,
+  BeginSession session{state.context, state.request.sampling, state.setting.decisions,
                        upload ? state.setting.link : cloud_link_actor{}, self};
   session.metrics = state.setting.metrics;
   session.trace = state.timeline.trace();
   if (state.output.empty()) session.requested = state.started;
+  const auto border = state.prompt.begin() + static_cast<std::ptrdiff_t>(state.resumed_rows);
+  session.resumed.assign(state.prompt.begin(), border);
   self->send(state.setting.shallow, std::move(session));
-  std::vector<model::TokenId> ids = state.prompt;
+  std::vector<model::TokenId> ids(border, state.prompt.end());
+  const auto of_prompt = ids.size();
   ids.insert(ids.end(), state.output.begin(), state.output.end());
-  self->send(state.setting.shallow, Advance{state.setting.id, std::move(ids), state.prompt.size()});
+  self->send(state.setting.shallow, Advance{state.context, std::move(ids), of_prompt});
+}
+
+OpenUpload upload_for(GenerationSelf self) {
+  const auto& state = self->state;
+  return {state.context, state.request.sampling,
+          penalties(state) ? state.prompt : std::vector<model::TokenId>{}, self,
+          state.timeline.trace()};
+}
+
+/// Without a conversation, from the prompt's first id on.
+void begin_anew(GenerationSelf self) {
+  auto& state = self->state;
+  if (state.path == Path::with_cloud) {
+    state.upload_open = true;
+    self->send(state.setting.link, upload_for(self));
+  }
+  begin_local(self);
+}
+
+/// A conversation was asked for, and how that went is known.
+void taken(GenerationSelf self, const TakenConversation& conversation, bool uploaded) {
+  auto& state = self->state;
+  state.taking = false;
+  if (conversation.context) {
+    state.context = *conversation.context;
+    state.resumed_rows = conversation.rows;
+    state.session_open = true;
+    state.upload_open = uploaded;
+    state.result.resumed_tokens = static_cast<std::int64_t>(conversation.rows);
+    state.setting.metrics->conversations_resumed.Increment();
+    state.setting.metrics->resumed_rows.Increment(static_cast<double>(conversation.rows));
+  }
+  if (state.finishing) {
+    end_work(self);  // cancelled meanwhile
+  } else if (conversation.context) {
+    begin_local(self);
+  } else {
+    begin_anew(self);
+  }
+}
+
+/// The rows and the cloud's context first: without them the edge's own part is of no use.
+void resume_upload(GenerationSelf self, const TakenConversation& conversation) {
+  const auto& state = self->state;
+  auto open = upload_for(self);
+  open.generation = *conversation.context;
+  const auto give_up = [self, conversation] {
+    caf::anon_send(self->state.setting.shallow, EndShallow{*conversation.context});
+    taken(self, {}, false);
+  };
+  self->request(state.setting.link, encode_limit, ResumeUpload{std::move(open), conversation.rows})
+      .then(
+          [self, conversation, give_up](const UploadResumed& upload) {
+            if (upload.resumed) {
+              taken(self, conversation, true);
+            } else {
+              give_up();
+            }
+          },
+          [give_up](const caf::error&) { give_up(); });
+}
+
+void take_conversation(GenerationSelf self) {
+  auto& state = self->state;
+  state.taking = true;
+  const bool uploaded = state.path == Path::with_cloud;
+  self->request(state.setting.conversations, encode_limit,
+                TakeConversation{state.request.owner, uploaded, state.prompt})
+      .then(
+          [self, uploaded](const TakenConversation& conversation) {
+            if (conversation.context && uploaded) {
+              resume_upload(self, conversation);
+            } else {
+              taken(self, conversation, false);
+            }
+          },
+          [self](const caf::error&) { taken(self, {}, false); });
 }
 
 void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
@@ -92,19 +173,16 @@ void begin(GenerationSelf self, std::vector<model::TokenId> ids) {
     state.upload_open = true;
     state.wanted_on_cloud = next_position(state);
     self->send(state.setting.link,
-               GenerateOnCloud{state.setting.id, state.request.sampling, state.prompt,
+               GenerateOnCloud{state.context, state.request.sampling, state.prompt,
                                state.request.max_tokens, state.request.ignore_eos, self});
     expect_by_deadline(self, state.wanted_on_cloud);
     return;
   }
-  if (state.path == Path::with_cloud) {
-    state.upload_open = true;
-    self->send(state.setting.link,
-               OpenUpload{state.setting.id, state.request.sampling,
-                          penalties(state) ? state.prompt : std::vector<model::TokenId>{}, self,
-                          state.timeline.trace()});
+  if (state.setting.conversations) {
+    take_conversation(self);
+  } else {
+    begin_anew(self);
   }
-  begin_local(self);
 }
 
 /// Emits one token; ends the generation or starts the next position.
@@ -153,7 +231,7 @@ void emit(GenerationSelf self, const model::Reading& reading, policy::Source sou
     state.wanted_on_cloud = next_position(state);
     expect_by_deadline(self, state.wanted_on_cloud);
   } else {
-    self->send(state.setting.shallow, Advance{state.setting.id, {reading.token}, 0});
+    self->send(state.setting.shallow, Advance{state.context, {reading.token}, 0});
   }
 }
 
@@ -200,7 +278,7 @@ void no_exit_sure(GenerationSelf self, const NoExitSure& reading) {
   }
   state.waiting = {reading.position, reading.exit, reading.reading, self->clock().now()};
   self->send(state.setting.link,
-             AskCloud{state.setting.id, reading.position, deadline_of_next(state),
+             AskCloud{state.context, reading.position, deadline_of_next(state),
                       penalties(state) ? state.output : std::vector<model::TokenId>{}});
   expect_by_deadline(self, reading.position);
 }
@@ -270,7 +348,7 @@ void request_changed(GenerationSelf self, const RequestChanged& change) {
   state.request.token_deadline = change.token_deadline;
   state.request.first_token_deadline = change.first_token_deadline;
   if (state.session_open) {
-    self->send(state.setting.decisions, BeginDecisions{state.setting.id, state.request.thresholds,
+    self->send(state.setting.decisions, BeginDecisions{state.context, state.request.thresholds,
                                                        self, state.timeline.trace()});
   }
 }
@@ -279,11 +357,11 @@ void deadline_passed(GenerationSelf self, std::int64_t position) {
   auto& state = self->state;
   if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
     warn(state, "the cloud was late; the edge went on alone");
-    self->send(state.setting.link, AbandonAsk{state.setting.id, position});
+    self->send(state.setting.link, AbandonAsk{state.context, position});
     take_over(self, policy::ModeReason::asks_expired);
   } else if (state.waiting && state.waiting->position == position) {
     warn(state, "the cloud was late");
-    self->send(state.setting.link, AbandonAsk{state.setting.id, position});
+    self->send(state.setting.link, AbandonAsk{state.context, position});
     fall_back(self, monitoring::AskOutcome::late);
   }
 }
@@ -300,10 +378,28 @@ void write_timeline(GenerationSelf self) {
   }
 }
 
-/// Second half of finish(): everything is freed and counted.
+/// Gives what was kept to those who go on with it. What is only kept in part is of no use.
+void leave_conversation(GenerationSelf self) {
+  auto& state = self->state;
+  const bool uploaded = state.upload_open;
+  const auto rows = state.result.upload.kept_bytes;
+  if (state.kept_bytes > 0 && (!uploaded || rows > 0)) {
+    Conversation conversation{state.context, state.request.owner, uploaded, state.prompt, 0,
+                              state.kept_bytes + rows};
+    conversation.ids.insert(conversation.ids.end(), state.output.begin(), state.output.end());
+    conversation.rows = conversation.ids.size() - 1;  // the last token was not run
+    self->send(state.setting.conversations, KeepConversation{std::move(conversation)});
+    return;
+  }
+  caf::anon_send(state.setting.shallow, EndShallow{state.context});
+  if (rows > 0) caf::anon_send(state.setting.link, CloseUpload{state.context, false});
+}
+
+/// Last part of finish(): everything is freed or kept, and counted.
 void say_goodbye(GenerationSelf self) {
   auto& state = self->state;
   auto& result = state.result;
+  if (state.leaves_conversation) leave_conversation(self);
   if (state.path == Path::on_cloud) {
     result.compute.cloud_layer_rows = state.cloud_positions * state.setting.num_layers;
   } else {
@@ -323,7 +419,7 @@ void close_upload(GenerationSelf self, bool flush) {
     say_goodbye(self);
     return;
   }
-  self->request(state.setting.link, farewell_limit, CloseUpload{state.setting.id, flush})
+  self->request(state.setting.link, farewell_limit, CloseUpload{state.context, flush, state.leaves_conversation})
       .then(
           [self](const UploadStats& stats) {
             self->state.result.upload = stats;
@@ -347,17 +443,29 @@ void finish(GenerationSelf self, FinishReason reason) {
     auto rest = state.stops->push(state.detokenizer->flush());
     result.tail = rest.text + state.stops->flush();
   }
+  if (!state.taking) end_work(self);
+}
+
+/// Second part of finish(): what others hold is freed, or kept for the conversation.
+void end_work(GenerationSelf self) {
+  auto& state = self->state;
+  const auto reason = state.result.reason;
   const bool flush = reason != FinishReason::cancelled && reason != FinishReason::failed;
+  // What an upload that was stopped left out would be missing.
+  const bool whole = state.upload_open == (state.path == Path::with_cloud);
+  state.leaves_conversation = state.setting.conversations && flush && state.session_open && whole;
   if (!state.session_open) {
     close_upload(self, flush);
     return;
   }
-  self->send(state.setting.decisions, EndDecisions{state.setting.id});
-  self->request(state.setting.shallow, farewell_limit, EndShallow{state.setting.id})
+  self->send(state.setting.decisions, EndDecisions{state.context});
+  self->request(state.setting.shallow, farewell_limit,
+                EndShallow{state.context, state.leaves_conversation})
       .then(
           [self, flush](const ShallowEnded& ended) {
             self->state.result.compute.edge_layer_rows = ended.edge_layer_rows;
             self->state.result.values_clamped = ended.values_clamped;
+            self->state.kept_bytes = ended.kept_bytes;
             close_upload(self, flush);
           },
           [self, flush](const caf::error&) {
@@ -409,6 +517,7 @@ generation_actor::behavior_type generation(GenerationSelf self, GenerationSettin
   state.setting = std::move(setting);
   state.request = std::move(request);
   state.client = std::move(client);
+  state.context = state.setting.id;
   state.started = self->clock().now();
   state.last_token = state.started;
   state.result.mode = state.request.mode;

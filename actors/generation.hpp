@@ -26,6 +26,7 @@ struct GenerationSetting {
   shallow_compute_actor shallow;
   exit_decision_actor decisions;
   cloud_link_actor link;                               // null without a cloud
+  conversations_actor conversations;                   // null: it begins and leaves none
   std::shared_ptr<const model::Tokenizer> vocabulary;  // null with a null tokenizer handle
   std::vector<model::TokenId> eos;
   std::int64_t max_positions = 0;
@@ -58,6 +59,12 @@ struct GenerationState {
   /// The edge is in standalone mode: with_cloud keeps its rows and asks nothing.
   bool alone = false;
   bool finishing = false;
+  /// Under which the others know this generation: its own number, or its conversation's.
+  GenerationId context = 0;
+  std::size_t resumed_rows = 0;  // of the conversation that it goes on with
+  bool taking = false;           // asks for a conversation; its parts are nobody else's then
+  bool leaves_conversation = false;
+  std::uint64_t kept_bytes = 0;
   bool upload_open = false;
   bool session_open = false;
   /// The last exit's reading of a position that the cloud was asked for.

@@ -21,6 +21,8 @@ using GenerationId = std::uint64_t;
 
 struct GenerationRequest {
   std::variant<std::string, std::vector<model::TokenId>> prompt;
+  /// Whose conversations it may go on with: the name of an API key, or empty.
+  std::string owner;
   policy::Mode mode = policy::Mode::collaborative;
   policy::ExitThresholds thresholds;  // one per exit
   std::int64_t max_tokens = 128;
@@ -31,7 +33,6 @@ struct GenerationRequest {
   std::chrono::milliseconds token_deadline{5000};
   /// The same for the first token, whose ask waits for the prompt's upload.
   std::chrono::milliseconds first_token_deadline{5000};
-  std::string owner;  // whose it is, by the name of the API key; empty: nobody was asked for one
 };
 
 /// What came of asking the cloud for a token.
@@ -73,6 +74,7 @@ struct UploadStats {
   std::uint64_t rows_up = 0;  // each row counted once
   std::uint64_t row_payload_bytes = 0;
   std::uint64_t rows_resent = 0;
+  std::uint64_t kept_bytes = 0;  // of rows that stay with the link for the conversation; 0: none
 };
 
 /// The edge went alone, or back to the cloud, in the middle of a generation.
@@ -100,6 +102,7 @@ struct GenerationFinished {
   bool user_error = false;  // the request (or a mismatch of the nodes) caused the failure
   std::string tail;         // text that was held back for an incomplete character or stop string
   std::int64_t prompt_tokens = 0;
+  std::int64_t resumed_tokens = 0;  // of the prompt: rows of a conversation that it went on with
   std::int64_t completion_tokens = 0;
   policy::SourceCounts counts;
   policy::Mode mode = policy::Mode::collaborative;  // at its end

@@ -53,10 +53,12 @@ Work prepare(GenerationId generation, ShallowSession& session, const policy::Bat
     const auto end = session.ids.begin() + share.rows;
     const auto border =
         session.ids.begin() + static_cast<std::ptrdiff_t>(std::min(count, session.prompt_count));
-    work.step.prompt_history.assign(session.ids.begin(), border);
+    const auto prompt_rows = std::distance(session.ids.begin(), border);
+    work.step.prompt_history = std::exchange(session.resumed, {});
+    work.step.prompt_history.insert(work.step.prompt_history.end(), session.ids.begin(), border);
     work.step.output_history.assign(border, end);
     work.step.input = std::vector(session.ids.begin(), end);
-    session.prompt_count -= work.step.prompt_history.size();
+    session.prompt_count -= static_cast<std::size_t>(prompt_rows);
     session.ids.erase(session.ids.begin(), end);
     if (share.answers) work.exit = 0;
   }
@@ -144,6 +146,49 @@ std::int64_t layer_rows(const model::Engine& engine, const model::Session& sessi
   return sum;
 }
 
+/// The session under a generation's number: a new one, or the conversation's.
+model::Result<ShallowSession*> session_for(ShallowComputeState& state, const BeginSession& begin) {
+  const auto kept = state.sessions.find(begin.generation);
+  if (begin.resumed.empty()) {
+    auto opened = state.engine->open(begin.sampling);
+    if (!opened) return tl::unexpected(std::move(opened.error()));
+    auto& place = state.sessions[begin.generation];
+    place.session = std::move(*opened);
+    return &place;
+  }
+  if (kept == state.sessions.end()) {
+    return model::fail(model::ErrorCode::mismatch, "there is no session to go on from");
+  }
+  auto& place = kept->second;
+  place.session->truncate(std::ssize(begin.resumed));
+  if (auto restarted = place.session->restart(begin.sampling); !restarted) {
+    return tl::unexpected(std::move(restarted.error()));
+  }
+  place.resumed = begin.resumed;
+  place.layer_rows_before = layer_rows(*state.engine, *place.session);
+  return &place;
+}
+
+ShallowEnded end_session(ShallowComputeState& state, const EndShallow& end) {
+  ShallowEnded ended;
+  const auto found = state.sessions.find(end.generation);
+  if (found == state.sessions.end()) return ended;
+  auto& place = found->second;
+  ended.edge_layer_rows = layer_rows(*state.engine, *place.session) - place.layer_rows_before;
+  ended.values_clamped = std::exchange(place.values_clamped, 0);
+  if (!end.keep) {
+    count_kv(place, 0);
+    state.sessions.erase(found);
+    return ended;
+  }
+  place.generation = nullptr;
+  place.trace.reset();
+  place.requested.reset();
+  ended.kept_bytes =
+      static_cast<std::uint64_t>(place.session->kv_bytes() + place.session->pending_bytes());
+  return ended;
+}
+
 }  // namespace
 
 shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
@@ -151,13 +196,12 @@ shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
   self->state.engine = std::move(engine);
   return {
       [self](const BeginSession& begin) {
-        auto session = self->state.engine->open(begin.sampling);
+        const auto session = session_for(self->state, begin);
         if (!session) {
           self->send(begin.reply_to, ComputeFailed{session.error()});
           return;
         }
-        auto& place = self->state.sessions[begin.generation];
-        place.session = std::move(*session);
+        auto& place = **session;
         place.generation = begin.reply_to;
         place.decisions = begin.decisions;
         place.link = begin.link;
@@ -185,17 +229,7 @@ shallow_compute_actor::behavior_type shallow_compute(ShallowSelf self,
         self->state.step_due = false;
         run_step(self);
       },
-      [self](const EndShallow& end) {
-        ShallowEnded ended;
-        if (const auto found = self->state.sessions.find(end.generation);
-            found != self->state.sessions.end()) {
-          ended.edge_layer_rows = layer_rows(*self->state.engine, *found->second.session);
-          ended.values_clamped = found->second.values_clamped;
-          count_kv(found->second, 0);
-          self->state.sessions.erase(found);
-        }
-        return ended;
-      },
+      [self](const EndShallow& end) { return end_session(self->state, end); },
   };
 }
 

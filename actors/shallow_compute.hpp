@@ -30,6 +30,8 @@ struct ShallowSession {
   std::optional<policy::TimePoint> requested;  // until its first step
   std::int64_t kv_bytes = 0;                   // as they are counted
   TraceHandle trace;                           // mostly null
+  std::vector<model::TokenId> resumed;         // prompt ids that penalties have yet to hear of
+  std::int64_t layer_rows_before = 0;          // of the conversation's earlier generations
 };
 
 struct ShallowComputeState {

@@ -38,4 +38,11 @@ std::uint64_t UploadLog::acknowledge(std::uint64_t next_sequence) {
   return (confirmed - std::exchange(acknowledged_, confirmed)) * row_bytes_;
 }
 
+void UploadLog::truncate(std::uint64_t rows) {
+  bytes_.resize(rows * row_bytes_);
+  sent_ = std::min(sent_, rows);
+  acknowledged_ = std::min(acknowledged_, rows);
+  ever_sent_ = std::min(ever_sent_, rows);
+}
+
 }  // namespace cecollm::actors

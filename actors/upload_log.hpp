@@ -33,6 +33,9 @@ class UploadLog {
   /// The cloud has confirmed every row before `next_sequence`. Returns newly confirmed bytes.
   std::uint64_t acknowledge(std::uint64_t next_sequence);
 
+  /// Forgets every row from `rows` on. Requires rows <= rows().
+  void truncate(std::uint64_t rows);
+
   std::uint64_t rows() const { return bytes_.size() / row_bytes_; }
   std::uint64_t sent() const { return sent_; }
   std::uint64_t unsent() const { return rows() - sent_; }

@@ -29,6 +29,11 @@ std::optional<Error> error_of(const GenerationEvent& event) {
   return end == nullptr ? std::nullopt : error_of(*end);
 }
 
+void count(const GenerationFinished& end, Usage& usage) {
+  usage.completion_tokens += end.completion_tokens;
+  usage.cached_tokens += end.resumed_tokens;
+}
+
 /// A response that nobody is there to read.
 http::Response abandoned() {
   return error_response({499, "the client hung up"});
@@ -43,7 +48,7 @@ http::Response answer_whole(RunningChoices& running, const ResponseWriter& write
   };
   std::vector<Choice> choices(plan.openings.size());
   for (std::size_t i = 0; i < choices.size(); ++i) choices[i].text = plan.openings[i];
-  Usage usage{plan.prompt_tokens, 0};
+  Usage usage{plan.prompt_tokens};
   for (std::size_t open = choices.size(); open > 0;) {
     auto event = running.next(client);
     if (!event) return abandoned();
@@ -56,7 +61,7 @@ http::Response answer_whole(RunningChoices& running, const ResponseWriter& write
     }
     choice.end = std::get<GenerationFinished>(std::move(event->what));
     choice.text += choice.end.tail;
-    usage.completion_tokens += choice.end.completion_tokens;
+    count(choice.end, usage);
     --open;
   }
   std::vector<ChoicePart> parts;
@@ -81,7 +86,7 @@ class EventStream {
         sent_(plan_.openings.size()) {}
 
   bool run(http::BodyWriter& body, http::Client& client) {
-    Usage usage{plan_.prompt_tokens, 0};
+    Usage usage{plan_.prompt_tokens};
     std::optional<GenerationEvent> event = std::move(first_);
     while (true) {
       if (const auto error = error_of(*event)) {
@@ -89,7 +94,7 @@ class EventStream {
       }
       if (!body.write(piece(*event))) return false;
       if (const auto* end = std::get_if<GenerationFinished>(&event->what)) {
-        usage.completion_tokens += end->completion_tokens;
+        count(*end, usage);
         if (--open_ == 0) break;
       }
       event = running_->next(client);

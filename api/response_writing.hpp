@@ -25,6 +25,7 @@ struct ResponseHead {
 struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
+  std::int64_t cached_tokens = 0;  // of the prompts: kept from an earlier request
 };
 
 /// What each choice shows of its tokens beside their text.

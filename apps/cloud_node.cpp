@@ -51,6 +51,7 @@ actors::PeerSetting peer_setting(const CloudSettings& settings, const model::Mod
   peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
   peer.welcome.heartbeat_ms = static_cast<std::uint32_t>(settings.link.heartbeat.count());
   peer.welcome.cloud_only = serve_cloud_only;
+  peer.welcome.resumes = true;
   peer.hello_limit = settings.link.connect_timeout;
   peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
   return peer;

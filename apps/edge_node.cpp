@@ -110,6 +110,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
   setting.probe.heartbeat = settings.link.heartbeat;
   setting.mode = settings.supervisor;
   setting.adaptive = settings.adaptive;
+  setting.conversations = settings.conversations;
   setting.max_generations = std::max(setting.max_generations, settings.api.max_streams);
   if (!settings.clouds.empty()) {
     const auto links = EdgeLinks::prepare(

@@ -48,6 +48,9 @@ class Builder {
     settings.emulated_link = emulated_link();
     settings.adaptive = get<bool>("supervisor.adaptive");
     settings.supervisor = supervisor(mode);
+    settings.conversations = {static_cast<std::size_t>(get<std::int64_t>("conversations.max_kept")),
+                              static_cast<std::uint64_t>(get<std::int64_t>("conversations.memory")),
+                              get<milliseconds>("conversations.ttl")};
     settings.api = api();
     settings.admin_listen = admin_listen();
     settings.monitoring = monitoring();

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/conversations.hpp"
 #include "apps/failure.hpp"
 #include "apps/setting_sources.hpp"
 #include "model/config.hpp"
@@ -91,6 +92,7 @@ struct EdgeSettings {
   /// Its preferred mode is generation.mode where that uses a cloud.
   policy::ModeSettings supervisor;
   bool adaptive = true;
+  actors::ConversationLimits conversations;
   GenerationSettings generation;
   ApiSettings api;
   std::optional<transport::Endpoint> admin_listen;  // on loopback; absent: no admin surface

@@ -31,6 +31,9 @@ class Session {
   /// the new last position is forgotten too unless their stage had got no further; the history that
   /// penalties look at stays.
   virtual void truncate(std::int64_t length) = 0;
+  /// Goes on from the same positions as another generation: with this sampling, and with an empty
+  /// history for its penalties. Fails, and changes nothing, where `sampling` is out of range.
+  virtual Result<void> restart(const SamplingParams& sampling) = 0;
   /// Bytes held by KV caches / by pending rows.
   virtual std::int64_t kv_bytes() const = 0;
   virtual std::int64_t pending_bytes() const = 0;

@@ -77,6 +77,13 @@ void TorchSession::truncate(std::int64_t length) {
   length_ = length;
 }
 
+Result<void> TorchSession::restart(const SamplingParams& sampling) {
+  if (auto valid = validate(sampling); !valid) return tl::unexpected(std::move(valid.error()));
+  sampling_ = sampling;
+  history_ = {};
+  return {};
+}
+
 std::int64_t TorchSession::kv_bytes() const {
   std::int64_t total = 0;
   for (const auto& stage : stages_) total += stage.cache.bytes();

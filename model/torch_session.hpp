@@ -61,6 +61,7 @@ class TorchSession final : public Session {
   std::int64_t length() const override { return length_; }
   std::int64_t stage_length(std::size_t stage) const override { return stages_[stage].length; }
   void truncate(std::int64_t length) override;
+  Result<void> restart(const SamplingParams& sampling) override;
   std::int64_t kv_bytes() const override;
   std::int64_t pending_bytes() const override;
 

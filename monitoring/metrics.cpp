@@ -161,7 +161,19 @@ EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
       retained_row_bytes(gauge(registry, "cecollm_retained_row_bytes",
                                "Rows kept on this edge to bring a cloud up to date.")),
       retained_row_budget(gauge(registry, "cecollm_retained_row_budget_bytes",
-                                "Bound on the rows kept; 0 without a cloud.")) {
+                                "Bound on the rows kept; 0 without a cloud.")),
+      conversations_kept(gauge(registry, "cecollm_conversations",
+                               "Finished generations that are kept for a request that goes on "
+                               "with their text.")),
+      conversation_bytes(gauge(registry, "cecollm_conversation_bytes",
+                               "KV caches and rows of the conversations kept.")),
+      conversations_resumed(counter(registry, "cecollm_conversations_resumed_total",
+                                    "Generations that went on with a kept conversation.")),
+      conversations_dropped(counter(registry, "cecollm_conversations_dropped_total",
+                                    "Conversations given up: nobody went on with them in time, or "
+                                    "others needed their room.")),
+      resumed_rows(counter(registry, "cecollm_resumed_rows_total",
+                           "Positions of prompts that were neither computed nor sent again.")) {
   publish_info(registry, "edge", labels.node);
 }
 

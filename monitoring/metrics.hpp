@@ -138,6 +138,13 @@ struct EdgeMetrics {
   prometheus::Gauge& retained_row_bytes;
   prometheus::Gauge& retained_row_budget;
 
+  // Conversations
+  prometheus::Gauge& conversations_kept;
+  prometheus::Gauge& conversation_bytes;
+  prometheus::Counter& conversations_resumed;
+  prometheus::Counter& conversations_dropped;
+  prometheus::Counter& resumed_rows;
+
   template <class Mode>
   void set_mode(Mode current) const {
     for (std::size_t i = 0; i < mode.size(); ++i) {

@@ -92,7 +92,7 @@ Result<Message> read(const wire::Welcome& from) {
   limits.text("software", from.software(), wire_limits::name_bytes);
   return limits.checked<Message>(Welcome{from.version(), from.software(), from.max_frame_bytes(),
                                          from.max_contexts(), from.max_positions(),
-                                         from.heartbeat_ms(), from.cloud_only()});
+                                         from.heartbeat_ms(), from.cloud_only(), from.resumes()});
 }
 
 Sampling read_sampling(const wire::Sampling& from, Limits& limits) {
@@ -120,9 +120,13 @@ Sampling read_sampling(const wire::Sampling& from, Limits& limits) {
 Result<Message> read(const wire::OpenContext& from) {
   Limits limits("open_context");
   limits.ids("prompt", from.prompt(), wire_limits::ids);
+  limits.position("rows", from.rows());
   auto sampling = read_sampling(from.sampling(), limits);
-  return limits.checked<Message>(
-      OpenContext{from.context(), from.epoch(), sampling, to_vector(from.prompt())});
+  OpenContext open{from.context(), from.epoch(), sampling, to_vector(from.prompt()), {}};
+  if (from.has_rows()) {
+    open.rows = from.rows();
+  }
+  return limits.checked<Message>(std::move(open));
 }
 
 Result<Message> read(const wire::RowsHeld& from) {

@@ -34,6 +34,7 @@ void write(const Welcome& from, wire::Welcome& to) {
   to.set_max_positions(from.max_positions);
   to.set_heartbeat_ms(from.heartbeat_ms);
   to.set_cloud_only(from.cloud_only);
+  to.set_resumes(from.resumes);
 }
 
 void write(const Sampling& from, wire::Sampling& to) {
@@ -62,6 +63,9 @@ void write(const OpenContext& from, wire::OpenContext& to) {
   to.set_epoch(from.epoch);
   write(from.sampling, *to.mutable_sampling());
   to.mutable_prompt()->Assign(from.prompt.begin(), from.prompt.end());
+  if (from.rows) {
+    to.set_rows(*from.rows);
+  }
 }
 
 void write(const RowsHeld& from, wire::RowsHeld& to) {

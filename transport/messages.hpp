@@ -45,6 +45,7 @@ struct Welcome {
   std::uint32_t max_positions = 0;
   std::uint32_t heartbeat_ms = 0;  // silence after which a ping is due, both ways
   bool cloud_only = false;         // Generate is served
+  bool resumes = false;            // a context may be opened again for another generation
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
@@ -73,6 +74,7 @@ struct OpenContext {
   std::uint32_t epoch = 0;  // rises at every open of the same context
   Sampling sampling;
   std::vector<std::int32_t> prompt;  // ids, only where a penalty looks at them
+  std::optional<std::uint64_t> rows;  // those that still hold, from the first; later ones are void
   friend bool operator==(const OpenContext&, const OpenContext&) = default;
 };
 

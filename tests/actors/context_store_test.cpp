@@ -15,6 +15,7 @@ struct HeardFromStore {
   std::vector<DeepAsk> asks;
   std::vector<DeepRows> ahead;
   std::vector<ContextKey> dropped;
+  std::vector<RestartSession> restarts;
   std::vector<transport::Message> to_peer;
 };
 
@@ -23,6 +24,7 @@ deep_compute_actor::behavior_type compute_that_hears(deep_compute_actor::pointer
   return {[heard](const DeepAsk& work) { heard->asks.push_back(work); },
           [heard](const DeepRows& work) { heard->ahead.push_back(work); },
           [](const DeepGenerate&) {},
+          [heard](const RestartSession& restart) { heard->restarts.push_back(restart); },
           [](const RunStep&) {},
           [heard](const DropSession& drop) { heard->dropped.push_back(drop.key); },
           [](const GetComputeLevel&) {
@@ -284,6 +286,52 @@ TEST_F(ContextStoreActor, LetsAReopenedContextAskThoughItsPastAsksWereNeverAnswe
   tell(StoreAsk{1, again});
   EXPECT_TRUE(heard_.to_peer.empty()) << "refused";
   EXPECT_EQ(heard_.asks.back().epoch, 1U);
+}
+
+TEST_F(ContextStoreActor, GoesOnWithAContextAsAnotherGeneration) {
+  open(1, {5, 6, 7});
+  add_rows(1, 0, 3);
+  add_rows(1, 3, 4);
+  ask(7, {10, 11, 12, 13});
+  tell(AskDone{{1, 1}, 0, 7});
+  transport::OpenContext next;
+  next.context = 1;
+  next.epoch = 1;
+  next.sampling.temperature = 2.0F;
+  next.sampling.repetition_penalty = 1.5F;
+  next.prompt = {5, 6, 7, 10, 11, 20};
+  next.rows = 5;
+  heard_.to_peer.clear();
+  tell(StoreOpen{1, next});
+  ASSERT_EQ(heard_.to_peer.size(), 1U);
+  EXPECT_EQ(std::get<transport::RowsHeld>(heard_.to_peer[0]).next_sequence, 5U);
+  EXPECT_EQ(level().row_bytes, 5U * 4U);
+  ASSERT_EQ(heard_.restarts.size(), 1U);
+  EXPECT_EQ(heard_.restarts[0].rows, 5);
+  EXPECT_EQ(heard_.restarts[0].sampling.temperature, 2.0F);
+  EXPECT_TRUE(heard_.dropped.empty()) << "its KV is worth keeping";
+
+  tell(StoreRows{1, {1, 1, 5, 1, std::make_shared<const std::vector<std::byte>>(std::size_t{4})}});
+  transport::Ask again;
+  again.context = 1;
+  again.epoch = 1;
+  again.position = 6;
+  tell(StoreAsk{1, again});
+  const auto& asked = heard_.asks.back();
+  EXPECT_EQ(asked.sampling.temperature, 2.0F);
+  EXPECT_THAT(asked.prompt_history, ElementsAre(5, 6, 7, 10, 11, 20));
+  EXPECT_THAT(asked.output_history, ElementsAre()) << "of the generation before";
+}
+
+TEST_F(ContextStoreActor, LeavesDeepComputeAloneWhereAContextIsOnlyOpenedAgain) {
+  transport::OpenContext open;
+  open.context = 1;
+  tell(StoreOpen{1, open});
+  add_rows(1, 0, 3);
+  ask(3, {});
+  open.epoch = 1;
+  tell(StoreOpen{1, open});
+  EXPECT_TRUE(heard_.restarts.empty());
 }
 
 TEST_F(ContextStoreActor, DropsTheLongestUnusedContextWhereRowsFillTheMemory) {

@@ -58,6 +58,7 @@ TEST(FaultSchedules, LoseNothingButTime) {
   EXPECT_GT(totals.hung_up, 20);
   EXPECT_GT(totals.changes_of_cloud, 20);
   EXPECT_GT(totals.reloaded, 20);
+  EXPECT_GT(totals.resumed, 20);
 }
 
 }  // namespace

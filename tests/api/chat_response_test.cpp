@@ -29,14 +29,15 @@ TEST(ChatResponse, HoldsMessagesAndUsage) {
   const auto length = chat_end(actors::FinishReason::length);
   const std::array choices{ChoicePart{0, "ab", {}, 0, &stop}, ChoicePart{1, "", {}, 0, &length}};
   const ChatWriter writer(chat_head, {}, false);
-  EXPECT_EQ(Json::parse(writer.whole(choices, {3, 4})), Json::parse(R"({
+  EXPECT_EQ(Json::parse(writer.whole(choices, {3, 4, 2})), Json::parse(R"({
     "id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": "little",
     "choices": [
       {"index": 0, "message": {"role": "assistant", "content": "ab", "refusal": null},
        "logprobs": null, "finish_reason": "stop"},
       {"index": 1, "message": {"role": "assistant", "content": "", "refusal": null},
        "logprobs": null, "finish_reason": "length"}],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})"));
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+              "prompt_tokens_details": {"cached_tokens": 2}}})"));
 }
 
 TEST(ChatResponse, StreamsTheRoleFirstAndTheReasonLast) {

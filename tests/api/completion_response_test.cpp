@@ -56,12 +56,13 @@ TEST(CompletionResponse, HoldsChoicesAndUsage) {
   const std::array choices{ChoicePart{0, "ab", tokens, 0, &stop},
                            ChoicePart{1, "ab", tokens, 0, &length}};
   const CompletionWriter writer(head, {}, false);
-  EXPECT_EQ(parsed(writer.whole(choices, {3, 4})), Json::parse(R"({
+  EXPECT_EQ(parsed(writer.whole(choices, {3, 4, 2})), Json::parse(R"({
     "id": "cmpl-1", "object": "text_completion", "created": 1700000000, "model": "little",
     "choices": [
       {"index": 0, "text": "ab", "logprobs": null, "finish_reason": "stop"},
       {"index": 1, "text": "ab", "logprobs": null, "finish_reason": "length"}],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}})"));
+    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+              "prompt_tokens_details": {"cached_tokens": 2}}})"));
 }
 
 TEST(CompletionResponse, CallsAStopStringAStop) {

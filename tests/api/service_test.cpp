@@ -90,6 +90,7 @@ class ApiService : public ::testing::Test {
     edge.engine = engine_;
     edge.tokenizer = tokenizer_;
     edge.metrics = &metrics_;
+    edge.conversations = {8, 1U << 20U, std::chrono::minutes(5)};
     edge_ = system_.spawn(actors::edge_supervisor, std::move(edge));
     ServiceSetting setting;
     setting.system = &system_;
@@ -143,6 +144,7 @@ class ApiService : public ::testing::Test {
         request.method = method;
         request.path = path;
         request.body = body;
+        request.identity = identity_;
         return route.handler(request, client);
       }
     }
@@ -169,6 +171,27 @@ class ApiService : public ::testing::Test {
     EXPECT_EQ(response.content_type, "application/json");
     const auto parsed = json::parse(response.body);
     EXPECT_THAT(parsed.at("error").at("message").get<std::string>(), HasSubstr(sentence));
+  }
+
+  static json usage(std::size_t prompt, std::size_t completion) {
+    return {{"prompt_tokens", prompt},
+            {"completion_tokens", completion},
+            {"total_tokens", prompt + completion},
+            {"prompt_tokens_details", {{"cached_tokens", 0}}}};
+  }
+  /// How many tokens of `prompt` had been kept.
+  std::int64_t cached(const std::vector<model::TokenId>& prompt) {
+    const auto response = completed(json{{"prompt", prompt}}.dump());
+    return response.at("usage").at("prompt_tokens_details").at("cached_tokens");
+  }
+  /// A prompt, the tokens that follow it, and one more.
+  std::vector<model::TokenId> turn(std::vector<model::TokenId> ids) {
+    const auto response = completed(json{{"prompt", ids}, {"cecollm", json::object()}}.dump());
+    for (const auto& token : response.at("choices")[0].at("cecollm").at("tokens")) {
+      ids.push_back(token.at("id"));
+    }
+    ids.push_back(9);
+    return ids;
   }
 
   /// The JSON of each event of a stream, which has to end as streams do.
@@ -229,6 +252,7 @@ class ApiService : public ::testing::Test {
   std::optional<Service> service_;
   std::vector<http::Route> routes_;
   ScriptedClient client_;
+  std::string identity_;  // of the next request's sender
   CapturedBody body_;
 };
 
@@ -243,9 +267,7 @@ TEST_F(ApiService, CompletesAPrompt) {
   EXPECT_EQ(choice.at("finish_reason"), "length");
   EXPECT_FALSE(choice.contains("cecollm"));
   const auto prompt_tokens = tokenizer_->encode("Once upon a time", true).size();
-  EXPECT_EQ(response.at("usage"), json({{"prompt_tokens", prompt_tokens},
-                                        {"completion_tokens", 8},
-                                        {"total_tokens", prompt_tokens + 8}}));
+  EXPECT_EQ(response.at("usage"), usage(prompt_tokens, 8));
 }
 
 TEST_F(ApiService, GivesEachResponseAnIdOfItsOwn) {
@@ -275,9 +297,22 @@ TEST_F(ApiService, StreamsItsUsageWhereThatIsAskedFor) {
   const auto events = events_of(
       complete(R"({"prompt":[5,6],"stream":true,"stream_options":{"include_usage":true}})"));
   EXPECT_EQ(events.back().at("choices"), json::array());
-  EXPECT_EQ(events.back().at("usage"),
-            json({{"prompt_tokens", 2}, {"completion_tokens", 8}, {"total_tokens", 10}}));
+  EXPECT_EQ(events.back().at("usage"), usage(2, 8));
   EXPECT_TRUE(events.front().at("usage").is_null());
+}
+
+TEST_F(ApiService, SaysHowManyTokensItHadKeptOfAConversation) {
+  const auto next = turn({5, 6, 7});
+  EXPECT_EQ(cached(next), 3 + 8 - 1) << "all that was computed";
+}
+
+TEST_F(ApiService, KeepsConversationsOfKeysApart) {
+  identity_ = "till-1";
+  const auto next = turn({5, 6, 7});
+  identity_ = "till-2";
+  EXPECT_EQ(cached(next), 0);
+  identity_ = "till-1";
+  EXPECT_EQ(cached(next), 3 + 8 - 1);
 }
 
 TEST_F(ApiService, GivesNChoicesForEachPrompt) {
@@ -406,6 +441,7 @@ TEST_F(ApiService, AnswersAChatWithWhatFollowsItsPrompt) {
   EXPECT_EQ(choice.at("finish_reason"), "length");
   auto ids = tokenizer_->encode("Once\n", false);
   ids.insert(ids.begin(), 0);
+  identity_ = "till-2";  // whose conversation it is not
   const auto plain = completed(json({{"prompt", ids}}).dump());
   EXPECT_EQ(choice.at("message").at("content"), plain.at("choices")[0].at("text"));
   EXPECT_EQ(response.at("usage"), plain.at("usage"));

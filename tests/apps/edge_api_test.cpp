@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/cloud_process.hpp"
+#include "tests/support/default_model_audit.hpp"
 #include "tests/support/edge_api_process.hpp"
 
 namespace cecollm::apps {
@@ -167,20 +168,25 @@ TEST(EdgeApi, CutsOffWhatTakesLongerThanTheDrain) {
   EXPECT_THAT(EdgeApiProcess::read(*stream), testing::Not(HasSubstr("[DONE]")));
 }
 
+/// What the API says of the first generation with the cloud; others may come before the connection.
+json first_with_the_cloud(const EdgeApiProcess& edge) {
+  const auto give_up = std::chrono::steady_clock::now() + api_patience;
+  json choice;
+  do {
+    choice = edge.completed(R"({"prompt":"Once upon a time","cecollm":{"threshold":2}})")
+                 .at("choices")[0]
+                 .at("cecollm");
+  } while (choice.dump().find("\"source\":\"cloud\"") == std::string::npos &&
+           std::chrono::steady_clock::now() < give_up);
+  return choice;
+}
+
 TEST(EdgeApi, UsesTheCloudAndKeepsPrivateRequestsFromIt) {
   const tests::CloudProcess cloud;
   auto flags = cloud.edge_flags();
   flags.insert(flags.end(), {"--no-adapt", "--max-tokens", "24"});
   const EdgeApiProcess edge(flags);
-  json shared;
-  // The first ones may come before the connection to the cloud.
-  const auto give_up = std::chrono::steady_clock::now() + api_patience;
-  do {
-    shared = edge.completed(R"({"prompt":"Once upon a time","cecollm":{"threshold":2}})")
-                 .at("choices")[0]
-                 .at("cecollm");
-  } while (shared.dump().find("\"source\":\"cloud\"") == std::string::npos &&
-           std::chrono::steady_clock::now() < give_up);
+  const auto shared = first_with_the_cloud(edge);
   EXPECT_GT(shared.at("bytes_up"), 0);
   EXPECT_GT(shared.at("rows_up"), 0);
   EXPECT_THAT(shared.dump(), HasSubstr("\"source\":\"cloud\""));
@@ -195,6 +201,39 @@ TEST(EdgeApi, UsesTheCloudAndKeepsPrivateRequestsFromIt) {
   const auto remote =
       edge.completed(R"({"prompt":"Once upon a time","cecollm":{"mode":"cloud-only"}})");
   EXPECT_THAT(remote.dump(), HasSubstr("\"source\":\"cloud\""));
+}
+
+TEST(EdgeApi, GoesOnWithAConversationAndSendsOnlyWhatIsNew) {
+  const tests::CloudProcess cloud;
+  auto flags = cloud.edge_flags();
+  flags.insert(flags.end(), {"--no-adapt", "--max-tokens", "24"});
+  const EdgeApiProcess edge(flags);
+  first_with_the_cloud(edge);
+  std::vector<model::TokenId> text{5, 6, 7};
+  std::int64_t rows_kept = 0;
+  int from_the_cloud = 0;
+  for (int turn = 0; turn < 4; ++turn) {
+    SCOPED_TRACE("turn " + std::to_string(turn));
+    const auto response = edge.completed(
+        json{{"prompt", text}, {"temperature", 0}, {"ignore_eos", true},
+             {"cecollm", {{"threshold", 0.9}, {"token_deadline_ms", 60000}}}}
+            .dump());
+    const auto& choice = response.at("choices")[0].at("cecollm");
+    EXPECT_EQ(response.at("usage").at("prompt_tokens_details").at("cached_tokens"), rows_kept);
+    std::vector<model::AuditedToken> emitted;
+    const auto prompt = text;
+    for (const auto& token : choice.at("tokens")) {
+      const int head = tests::head_of(token.at("source"));
+      emitted.push_back({token.at("id"), head, head == 1});
+      text.push_back(token.at("id"));
+      if (token.at("source") == "cloud") ++from_the_cloud;
+    }
+    tests::expect_audited(prompt, emitted, 0.9F);
+    EXPECT_EQ(choice.at("rows_up"), static_cast<std::int64_t>(text.size()) - 1 - rows_kept);
+    rows_kept = static_cast<std::int64_t>(text.size()) - 1;
+    text.insert(text.end(), {8, 9});
+  }
+  EXPECT_GT(from_the_cloud, 0);
 }
 
 }  // namespace

@@ -67,6 +67,11 @@ const std::vector<std::string> edge_names{
     "cecollm_kv_bytes",
     "cecollm_retained_row_bytes",
     "cecollm_retained_row_budget_bytes",
+    "cecollm_conversations",
+    "cecollm_conversation_bytes",
+    "cecollm_conversations_resumed_total",
+    "cecollm_conversations_dropped_total",
+    "cecollm_resumed_rows_total",
     "cecollm_build_info",
     "cecollm_model_info",
 };

@@ -92,6 +92,14 @@ class FakeSession final : public model::Session {
       }
     }
   }
+  model::Result<void> restart(const model::SamplingParams& sampling) override {
+    if (const auto valid = model::validate(sampling); !valid) {
+      return tl::unexpected(valid.error());
+    }
+    sampling_ = sampling;
+    history_ = {};
+    return {};
+  }
   std::int64_t kv_bytes() const override {
     std::int64_t total = 0;
     for (std::size_t s = 0; s < lengths_.size(); ++s) {

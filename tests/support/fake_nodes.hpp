@@ -40,6 +40,7 @@ inline actors::CloudSetting cloud_setting_for(const FakeModel& model) {
   setting.store.hidden_size = config.hidden_size;
   setting.store.max_positions = config.max_positions;
   setting.peer.offer = {digests_of(model), config.hidden_size};
+  setting.peer.welcome.resumes = true;
   setting.peer.welcome.max_positions = static_cast<std::uint32_t>(config.max_positions);
   setting.peer.max_prompt_tokens = static_cast<std::size_t>(config.max_positions);
   return setting;

@@ -12,7 +12,7 @@
 namespace cecollm::tests {
 
 inline void describe(std::ostream& text, const FaultSchedule::Generation& generation) {
-  const auto& [at, edge, request, departure] = generation;
+  const auto& [at, edge, request, departure, turns] = generation;
   text << "\n  " << policy::name_of(request.mode) << " generation at " << at.count()
        << " us on edge " << edge << ": prompt of "
        << std::get<std::vector<model::TokenId>>(request.prompt).size() << ", thresholds";
@@ -21,6 +21,7 @@ inline void describe(std::ostream& text, const FaultSchedule::Generation& genera
        << ", deadlines " << request.first_token_deadline.count() << " and "
        << request.token_deadline.count() << " ms, temperature " << request.sampling.temperature
        << (request.sampling.has_penalties() ? ", penalties" : "");
+  if (turns > 1) text << ", " << turns << " turns";
   if (!departure) return;
   text << (departure->hangs_up ? "; hangs up" : "; cancelled") << " after ";
   if (departure->after_tokens) {
@@ -70,6 +71,10 @@ inline std::string describe(const FaultSchedule& schedule) {
        << options.grace_time.count() << " ms, sweep " << options.sweep_interval.count() << " ms, "
        << (options.adaptive ? "adaptive, preferably " : "held ")
        << policy::name_of(options.mode.preferred);
+  if (const auto& kept = options.conversations; kept.max_kept > 0) {
+    text << ", " << kept.max_kept << " conversations of " << kept.max_bytes << " bytes for "
+         << kept.ttl.count() << " ms" << (options.cloud_resumes ? "" : ", new to the clouds");
+  }
   for (const auto& generation : schedule.generations) describe(text, generation);
   for (const auto& fault : schedule.faults) describe(text, fault);
   return text.str();

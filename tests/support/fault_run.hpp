@@ -29,6 +29,7 @@ struct FaultTotals {
   int hung_up = 0;
   int changes_of_cloud = 0;  // connections to the second one
   int reloaded = 0;          // got other settings in their middle
+  int resumed = 0;           // went on with a conversation
 };
 
 class FaultRun {
@@ -57,8 +58,9 @@ class FaultRun {
     auto limit = begun;
     for (const auto& generation : schedule_.generations) {
       const auto at = begun + generation.at;
-      limit = std::max(limit, at + longest(generation.request));
-      time_.at(at, [&] { watches_.push_back(begin(generation)); });
+      limit = std::max(limit, at + generation.turns * (longest(generation.request) + farewell_limit));
+      ++to_come_;
+      time_.at(at, [&] { begin(generation); });
     }
     for (const auto& fault : schedule_.faults) {
       if (fault.after_tokens) {
@@ -67,10 +69,7 @@ class FaultRun {
         time_.at(begun + fault.at, [&] { befall(fault); });
       }
     }
-    const auto all_gone = [&] {
-      return watches_.size() == schedule_.generations.size() && gone(watches_);
-    };
-    time_.run_until(all_gone, limit + farewell_limit);
+    time_.run_until([&] { return to_come_ == 0 && gone(watches_); }, limit);
     for (const auto& watched : watches_) {
       SCOPED_TRACE("the generation of " + std::to_string(watched->request.max_tokens) + " tokens");
       expect_well(*watched);
@@ -100,8 +99,11 @@ class FaultRun {
     return request.max_tokens * edge_time() + first + (request.max_tokens - 1) * next;
   }
 
-  std::shared_ptr<Watched> begin(const FaultSchedule::Generation& generation) {
-    auto watched = world_.generate(generation.request, generation.edge);
+  void begin(const FaultSchedule::Generation& generation) {
+    const auto watched = world_.generate(generation.request, generation.edge);
+    watches_.push_back(watched);
+    --to_come_;
+    expect_further_turns(generation, watched, generation.turns - 1);
     if (const auto& departure = generation.departure) {
       const auto leave = [this, watched, hangs_up = departure->hangs_up] {
         world_.leave(watched, hangs_up);
@@ -116,7 +118,33 @@ class FaultRun {
         time_.at(time_.now() + departure->after, leave);
       }
     }
-    return watched;
+  }
+
+  void expect_further_turns(const FaultSchedule::Generation& generation,
+                            const std::shared_ptr<Watched>& watched, int turns) {
+    if (turns == 0) return;
+    ++to_come_;
+    world_.when([watched] { return watched->gone.has_value(); },
+                [this, &generation, watched, turns] {
+                  --to_come_;
+                  auto request = next_turn(*watched);
+                  if (!request) return;
+                  watches_.push_back(world_.generate(*std::move(request), generation.edge));
+                  expect_further_turns(generation, watches_.back(), turns - 1);
+                });
+  }
+
+  /// The text so far, and what the user says then. Empty: the model has room for no more, or the
+  /// client is gone.
+  std::optional<actors::GenerationRequest> next_turn(const Watched& watched) const {
+    auto request = watched.request;
+    auto& prompt = std::get<std::vector<model::TokenId>>(request.prompt);
+    for (const auto& token : watched.tokens) prompt.push_back(token.event.token);
+    const auto length = static_cast<model::TokenId>(prompt.size());
+    for (model::TokenId i = 0; i < 3; ++i) prompt.push_back(3 + (length + i) % 60);
+    const auto end = std::ssize(prompt) + request.max_tokens;
+    if (!watched.end || end > world_.options().model.config.max_positions) return std::nullopt;
+    return request;
   }
 
   void expect_well(const Watched& watched) {
@@ -139,6 +167,7 @@ class FaultRun {
     if (!watched.end) return;
     const auto& end = *watched.end;
     if (end.reason == actors::FinishReason::cancelled) ++totals.cancelled;
+    if (end.resumed_tokens > 0) ++totals.resumed;
     if (watched.request.mode == policy::Mode::cloud_only) {
       ++(end.mode == policy::Mode::cloud_only ? totals.streams : totals.streams_taken_over);
     }
@@ -225,12 +254,25 @@ class FaultRun {
 
   void expect_the_cloud_back() {
     SCOPED_TRACE("generations after all was well again");
-    Watches watches;
+    Watches first;
     for (const auto& generation : schedule_.generations) {
       auto request = generation.request;
       request.token_deadline = request.first_token_deadline = long_enough;
-      watches.push_back(world_.generate(std::move(request), generation.edge));
+      first.push_back(world_.generate(std::move(request), generation.edge));
     }
+    expect_undisturbed_ends(first);
+    if (world_.options().conversations.max_kept == 0 || ::testing::Test::HasFailure()) return;
+    SCOPED_TRACE("their next turns");
+    Watches next;
+    for (const auto& watched : first) {
+      if (auto request = next_turn(*watched)) {
+        next.push_back(world_.generate(*std::move(request), watched->edge));
+      }
+    }
+    expect_undisturbed_ends(next);
+  }
+
+  void expect_undisturbed_ends(const Watches& watches) {
     time_.run_until([&] { return gone(watches); }, time_.now() + std::chrono::hours(1));
     for (const auto& watched : watches) {
       expect_complete_in_time(*watched, world_.options().model.config, edge_time());
@@ -241,7 +283,8 @@ class FaultRun {
   void expect_nothing_held() {
     const auto& options = world_.options();
     // Contexts that an edge could not close any more go with their time to live.
-    time_.advance(std::max(options.context_ttl, options.grace_time) + 2 * options.sweep_interval +
+    time_.advance(options.conversations.ttl +
+                  std::max(options.context_ttl, options.grace_time) + 2 * options.sweep_interval +
                   std::chrono::seconds(10));
     for (std::size_t i = 0; i < options.clouds; ++i) {
       SCOPED_TRACE("cloud " + std::to_string(i));
@@ -290,6 +333,7 @@ class FaultRun {
   FaultInjection injection_;
   SteppedTime& time_;
   Watches watches_;  // of the generations that things befall
+  int to_come_ = 0;  // generations that have not begun
 };
 
 /// `count` of them from `first` on, up to the first that fails; or the one of CECOLLM_FAULT_SEED.

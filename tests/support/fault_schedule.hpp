@@ -54,6 +54,7 @@ struct FaultSchedule {
     std::size_t edge = 0;
     actors::GenerationRequest request;
     std::optional<Departure> departure;
+    int turns = 1;  // each further one is a request that goes on with the text so far
   };
   std::uint64_t seed = 0;
   std::string link;
@@ -208,6 +209,19 @@ inline Fault random_fault(Dice& dice, Dice& more, const MemoryWorld::Options& op
   return fault;
 }
 
+/// Generations get further turns, and edges keep conversations, more or fewer than there are.
+inline void add_conversations(Dice& dice, FaultSchedule& schedule) {
+  auto& options = schedule.options;
+  options.conversations = {dice.between<std::size_t>(1, 4),
+                           static_cast<std::uint64_t>(dice.scaled(1e3, 1e6)),
+                           std::chrono::milliseconds(dice.between(100, 20000))};
+  options.cloud_resumes = dice.chance(0.8);
+  for (auto& generation : schedule.generations) generation.turns = dice.between(1, 4);
+  // Texts become as long as the model allows.
+  const std::int64_t longest = options.model.config.max_positions + 8;
+  if (options.kv_positions != 0) options.kv_positions = std::max(options.kv_positions, longest);
+}
+
 inline FaultSchedule random_schedule(std::uint64_t seed) {
   Dice dice(seed);
   Dice more(mix(seed));
@@ -283,6 +297,7 @@ inline FaultSchedule random_schedule(std::uint64_t seed) {
     schedule.faults.push_back(random_fault(dice, more, options, schedule.patient,
                                            static_cast<std::size_t>(tokens), span_ms));
   }
+  if (more.chance(0.5)) add_conversations(more, schedule);
   return schedule;
 }
 

@@ -39,6 +39,8 @@ class MemoryWorld {
     std::chrono::milliseconds heartbeat{2000};
     policy::ModeSettings mode;
     bool adaptive = false;
+    actors::ConversationLimits conversations;
+    bool cloud_resumes = true;  // unlike clouds of before that
     policy::UploadBudgetSettings budget;
     std::optional<actors::BudgetFile> budget_file;  // of every edge
     policy::Day day{std::chrono::days(20000)};      // on which the world begins
@@ -238,6 +240,7 @@ class MemoryWorld {
     actors::EdgeSetting setting;
     setting.mode = options_.mode;
     setting.adaptive = options_.adaptive;
+    setting.conversations = options_.conversations;
     setting.engine = std::make_shared<FakeEngine>(model, model::Part::edge);
     setting.link = std::move(link);
     setting.probe.heartbeat = options_.heartbeat;
@@ -264,6 +267,7 @@ class MemoryWorld {
     setting.store.grace_time = options_.grace_time;
     setting.store.sweep_interval = options_.sweep_interval;
     setting.peer.welcome.cloud_only = true;
+    setting.peer.welcome.resumes = options_.cloud_resumes;
     setting.logger = options_.cloud_logger;
     setting.detached = false;
     return setting;

@@ -177,6 +177,8 @@ inline void expect_undisturbed(const FakeModel& model, const Watched& watched) {
     return;
   }
   const auto& prompt = std::get<std::vector<model::TokenId>>(watched.request.prompt);
+  // A context that was opened again for a short turn may leave its rows to the next.
+  if (watched.end->resumed_tokens > 0) return;
   EXPECT_EQ(rows, prompt.size() + watched.tokens.size() - 1);
 }
 

@@ -21,9 +21,14 @@ class RandomMessages {
       case 0:
         return Hello{u32(), u32(), text(), u64(), {text(), text(), text(), ids(5)}, text(), id()};
       case 1:
-        return Welcome{u32(), text(), u32(), u32(), u32(), u32(), flag()};
-      case 2:
-        return OpenContext{u64(), u32(), sampling(), ids(40)};
+        return Welcome{u32(), text(), u32(), u32(), u32(), u32(), flag(), flag()};
+      case 2: {
+        OpenContext open{u64(), u32(), sampling(), ids(40), {}};
+        if (flag()) {
+          open.rows = position();
+        }
+        return open;
+      }
       case 3:
         return RowsHeld{u64(), u32(), position()};
       case 4:
