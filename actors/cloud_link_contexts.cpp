@@ -227,10 +227,13 @@ void hold_rows(Self self, bool hold) {
   std::vector<GenerationId> closing;
   for (auto& [generation, upload] : state.uploads) {
     if (upload.phase == Phase::closing) closing.push_back(generation);
-    // One that has not begun would wait out its deadline.
+    // A stream that has not begun, or an ask whose rows have not gone, would wait out its deadline.
+    const bool unsent = upload.ask && !upload.ask->sent;
     if (upload.generate && upload.phase == Phase::waiting) {
       upload.phase = Phase::broken;
       fail_ask(self, upload, "the edge has no cloud at the moment", false);
+    } else if (unsent) {
+      fail_ask(self, upload, "the edge went standalone before its rows had gone", false, true);
     }
   }
   for (const auto id : closing) finish_closing(self, id, *find(self, id));

@@ -261,6 +261,25 @@ TEST_F(CloudLink, LetsNoStreamWaitForAConnectionWhereTheEdgeGoesAlone) {
   EXPECT_THAT(heard_.failures, SizeIs(1));
 }
 
+TEST_F(CloudLink, LetsNoAskWaitForRowsThatAreHeldBack) {
+  open();
+  add_rows(0, 2);
+  ask(3);
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+  tell(HoldRows{true});
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_EQ(heard_.failures[0].position, 3);
+  EXPECT_TRUE(heard_.failures[0].skipped);
+}
+
+TEST_F(CloudLink, WaitsForAnAskOnItsWayWhereTheEdgeGoesAlone) {
+  open();
+  add_rows(0, 3);
+  ask(3);
+  tell(HoldRows{true});
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+}
+
 TEST_F(CloudLink, LooksForABetterCloudUnderAnotherInstance) {
   tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
   ASSERT_TRUE(dialed_for_[1]);
