@@ -35,7 +35,7 @@ void spawn_children(EdgeSupervisorSelf self) {
   if (setting.shallow) {
     state.shallow = setting.shallow;
     self->monitor(state.shallow);
-  } else {
+  } else if (setting.engine) {
     state.shallow = setting.detached ? self->spawn<child_options + caf::detached>(shallow_compute,
                                                                                   setting.engine)
                                      : self->spawn<child_options>(shallow_compute, setting.engine);

@@ -17,7 +17,8 @@
 namespace cecollm::actors {
 
 struct EdgeSetting {
-  std::shared_ptr<model::Engine> engine;  // Part::edge; null where `shallow` is given
+  /// Part::edge; null where `shallow` is given. Neither: all its generations are cloud-only.
+  std::shared_ptr<model::Engine> engine;
   /// Serves other edges too, or has its rows from elsewhere: used as it is, and left running.
   shallow_compute_actor shallow;
   /// Of the model where there is no engine: layers, positions, end of text.

@@ -265,6 +265,11 @@ void switch_mode(GenerationState& state, caf::actor_clock::time_point now, polic
 /// A cloud that ran everything is gone: the edge takes over with prompt and emitted ids.
 void take_over(GenerationSelf self, policy::ModeReason reason) {
   auto& state = self->state;
+  if (!state.setting.shallow) {
+    state.result.unavailable = true;
+    finish_failed(self, state.result.warning, false);
+    return;
+  }
   state.path = Path::local;
   switch_mode(state, self->clock().now(), policy::Mode::standalone, reason);
   begin_local(self);
@@ -356,7 +361,8 @@ void request_changed(GenerationSelf self, const RequestChanged& change) {
 void deadline_passed(GenerationSelf self, std::int64_t position) {
   auto& state = self->state;
   if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
-    warn(state, "the cloud was late; the edge went on alone");
+    warn(state, state.setting.shallow ? "the cloud was late; the edge went on alone"
+                                      : "the cloud was late");
     self->send(state.setting.link, AbandonAsk{state.context, position});
     take_over(self, policy::ModeReason::asks_expired);
   } else if (state.waiting && state.waiting->position == position) {

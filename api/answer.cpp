@@ -21,6 +21,7 @@ http::Response json_response(std::string json) {
 std::optional<Error> error_of(const GenerationFinished& end) {
   if (end.reason == FinishReason::cancelled) return Error{503, "the edge is shutting down"};
   if (end.reason != FinishReason::failed) return std::nullopt;
+  if (end.unavailable) return Error{503, end.error};
   return Error{end.user_error ? 400 : 500, end.error};
 }
 

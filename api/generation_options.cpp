@@ -1,5 +1,6 @@
 #include "api/generation_options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 #include <utility>
@@ -81,20 +82,30 @@ void read_stop(JsonFields& fields, std::vector<std::string>& stop) {
   stop = std::move(*given);
 }
 
+std::string names_of(const std::vector<policy::Mode>& modes) {
+  std::string names;
+  for (const auto mode : modes) {
+    if (!names.empty()) names += " or ";
+    names += policy::name_of(mode);
+  }
+  return names;
+}
+
 void read_mode(JsonFields& extension, const ServedModel& model,
                actors::GenerationRequest& generation) {
   const auto name = extension.text("mode");
   if (name) {
-    if (const auto mode = policy::mode_from_name(*name)) {
-      generation.mode = *mode;
+    const auto mode = policy::mode_from_name(*name);
+    if (!mode || std::ranges::find(model.modes, *mode) == model.modes.end()) {
+      extension.refuse("mode", "is to be " + names_of(model.modes) + " here");
     } else {
-      extension.refuse("mode", "is to be standalone, collaborative or cloud-only");
-    }
-    if (generation.mode != policy::Mode::standalone && !model.has_cloud) {
-      extension.refuse("mode", "is to be standalone: this edge has no cloud");
+      generation.mode = *mode;
     }
   }
   if (!extension.boolean("standalone_only").value_or(false)) return;
+  if (std::ranges::find(model.modes, policy::Mode::standalone) == model.modes.end()) {
+    extension.refuse("standalone_only", "is of no use here: this is the cloud");
+  }
   if (name && generation.mode != policy::Mode::standalone) {
     extension.refuse("standalone_only", "excludes mode " + *name);
   }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "policy/mode.hpp"
+
 namespace cecollm::api {
 
 struct ServedModel {
@@ -12,7 +14,7 @@ struct ServedModel {
   std::int64_t vocabulary = 0;
   std::int64_t max_positions = 0;
   std::vector<int> exit_layers;
-  bool has_cloud = false;      // the edge has a link
+  std::vector<policy::Mode> modes;  // that a request may name
   bool has_tokenizer = false;  // without, prompts come as ids
 };
 

@@ -1,8 +1,12 @@
 #include "apps/cloud_command.hpp"
 
+#include <memory>
+#include <utility>
+
 #include <CLI/CLI.hpp>
 
 #include "apps/admin_server.hpp"
+#include "apps/cloud_api.hpp"
 #include "apps/cloud_node.hpp"
 #include "apps/cloud_status.hpp"
 #include "apps/credential_renewal.hpp"
@@ -71,15 +75,31 @@ Outcome<void> serve_cloud(const SettingSources& sources, const CommandIo& io,
   if (const auto& tls = (*node)->tls()) {
     watch.add("certificates", files_of(*tls), renewal_of(tls, logger));
   }
+  const auto guard = guard_of(settings->api);
+  if (!guard) return tl::unexpected(guard.error());
+  if (*guard) watch.add("API keys", {(*guard)->file()}, renewal_of(*guard, logger));
+  std::unique_ptr<CloudApi> api;
+  if (settings->api.listen) {
+    auto started = CloudApi::start(**node, *settings, *guard, logger);
+    if (!started) return tl::unexpected(started.error());
+    api = std::move(*started);
+  }
   watch.start();
   const auto admin = start_admin(**node, *settings, watch);
   if (!admin) return tl::unexpected(admin.error());
   // Scripts wait for this line, and read the port from it where they asked for port 0.
   io.out << "cecollm cloud is listening on " << transport::to_string((*node)->bound()) << std::endl;
+  if (api) {
+    io.out << "cecollm cloud serves its API on " << transport::to_string(api->bound()) << std::endl;
+  }
   while (!termination.wait_for(watch_interval)) {
-    if (!(*node)->alive()) return failed("an actor of the cloud died; the log above says why");
+    if (!(*node)->alive() || (api && !api->alive()))
+      return failed("an actor of the cloud died; the log above says why");
   }
   logger.info("shutting down");
+  if (api && !api->drain(settings->api.drain_timeout)) {
+    logger.warning("generations that did not end in time are cancelled");
+  }
   return {};
 }
 
@@ -91,6 +111,8 @@ void register_cloud(CLI::App& app, Command& chosen) {
       "  cecollm cloud --model models/default --listen 127.0.0.1:7070 --insecure\n"
       "  cecollm cloud --model models/default --listen 0.0.0.0:7070 \\\n"
       "      --cert cloud.pem --key cloud.key --ca ca.pem\n"
+      "  cecollm cloud --model models/default --listen 127.0.0.1:7070 --insecure \\\n"
+      "      --http 127.0.0.1:8081\n"
       "  cecollm cloud --config /etc/cecollm/cloud.toml");
   command->callback([&chosen, command] {
     chosen = [command](const CommandIo& io) {

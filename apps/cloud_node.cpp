@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/handshake.hpp"
+#include "apps/edge_link.hpp"
 #include "apps/monitoring_server.hpp"
 #include "apps/node_info.hpp"
 #include "apps/node_setup.hpp"
@@ -14,8 +15,6 @@
 
 namespace cecollm::apps {
 namespace {
-
-constexpr std::chrono::seconds actor_limit{30};
 
 Outcome<actors::DeepEngines> load_engines(const CloudSettings& settings,
                                           const model::Checkpoint& checkpoint,
@@ -70,7 +69,6 @@ actors::ContextStoreSetting store_setting(const CloudSettings& settings,
   store.run_ahead = settings.batch.run_ahead;
   store.context_ttl = settings.contexts.idle_ttl;
   store.grace_time = settings.contexts.disconnect_grace;
-  store.allowed = settings.allowed;
   return store;
 }
 
@@ -108,8 +106,12 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   labels.node = node_info(settings.model, config, identity->shared_digest);
   labels.fault_codes = transport::fault_code_names();
   std::unique_ptr<CloudNode> node(
-      new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels));
+      new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels,
+                    settings));
   node->tls_ = *tls;
+  node->model_config_ = config;
+  node->identity_ = *identity;
+  node->serves_cloud_only_ = serve_cloud_only;
   actors::CloudSetting setting;
   setting.logger = logger;
   setting.metrics = node->metrics_.get();
@@ -120,10 +122,13 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   setting.compute.run_ahead = settings.batch.run_ahead;
   setting.compute.kv_budget = static_cast<std::int64_t>(settings.contexts.kv_memory);
   setting.store = store_setting(settings, config);
+  setting.store.allowed = node->allowed(settings.allowed);
   setting.peer = peer_setting(settings, config, *identity, serve_cloud_only);
   setting.listen = [&system = node->system_, endpoint = settings.listen, tls = *tls,
                     limits = connection_limits(settings.link),
-                    max = settings.max_connections](transport::OwnerFactory make_owner) {
+                    max = settings.max_connections,
+                    within = node->within_](transport::OwnerFactory make_owner) mutable {
+    within.listen("this cloud", make_owner);
     return transport::listen(system, endpoint, tls, limits, max, std::move(make_owner));
   };
   node->supervisor_ = node->system_.spawn(actors::cloud_supervisor, std::move(setting));
@@ -148,31 +153,38 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
 CloudNode::CloudNode(std::shared_ptr<prometheus::Registry> registry,
                      std::shared_ptr<NodeHealth> health,
                      std::optional<http::Server> monitoring_server,
-                     const monitoring::CloudLabels& labels)
+                     const monitoring::CloudLabels& labels, const CloudSettings& settings)
     : registry_(std::move(registry)),
       metrics_(std::make_unique<monitoring::CloudMetrics>(*registry_, labels)),
       health_(std::move(health)),
       monitoring_server_(std::move(monitoring_server)),
-      system_(config_) {}
+      row_dtype_(model::name_of(settings.link.row_dtype)),
+      own_name_("this cloud, " + monitoring::hexadecimal(random_number())),
+      system_(config_),
+      within_(system_, connection_limits(settings.link)) {}
 
-void CloudNode::reconfigure(const CloudSettings& settings) {
-  caf::anon_send(supervisor_, actors::AllowEdges{settings.allowed});
+policy::AllowList CloudNode::allowed(policy::AllowList names) const {
+  names.add(own_name_);
+  return names;
 }
 
-bool CloudNode::alive() const {
-  const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);
-  return !control->getf(caf::abstract_actor::is_terminated_flag);
+actors::CloudLinkSetting CloudNode::own_link() const {
+  auto link = link_setting({actors::to_wire(identity_), model::find_row_codec(row_dtype_),
+                            model_config_.hidden_size});
+  link.dials.push_back([within = within_, name = own_name_](const caf::actor& owner) mutable {
+    within.dial(name, owner);
+  });
+  return link;
+}
+
+void CloudNode::reconfigure(const CloudSettings& settings) {
+  caf::anon_send(supervisor_, actors::AllowEdges{allowed(settings.allowed)});
 }
 
 CloudNode::~CloudNode() {
   health_->enter(NodeState::draining);
-  if (!supervisor_) return;
-  caf::scoped_actor self{system_};
-  self->monitor(supervisor_);
-  self->send(supervisor_, actors::StopCloud{});
-  bool down = false;
-  self->receive([&](const caf::down_msg&) { down = true; }, caf::after(actor_limit) >> [] {});
-  if (!down) self->send_exit(supervisor_, caf::exit_reason::kill);
+  within_.stop_listening();
+  end_supervisor(system_, supervisor_, actors::StopCloud{});
 }
 
 }  // namespace cecollm::apps

@@ -38,12 +38,6 @@ Outcome<void> answer(EdgeNode& node, const EdgeSettings& settings, std::string p
   return {};
 }
 
-/// Null where the API asks nobody for a key.
-Outcome<std::shared_ptr<KeyGuard>> guard_of(const ApiSettings& api) {
-  if (!api.listen || api.keys.empty()) return std::shared_ptr<KeyGuard>();
-  return KeyGuard::load(api.keys);
-}
-
 /// Nothing where no address is set.
 Outcome<std::optional<http::Server>> start_admin(EdgeNode& node, const EdgeSettings& settings,
                                                  SettingsWatch& watch) {

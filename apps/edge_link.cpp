@@ -8,14 +8,22 @@
 #include "transport/connection.hpp"
 
 namespace cecollm::apps {
-namespace {
-
 std::uint64_t random_number() {
   std::random_device source;
   return (std::uint64_t{source()} << 32U) | source();
 }
 
-}  // namespace
+actors::CloudLinkSetting link_setting(const LinkedModel& linked) {
+  actors::CloudLinkSetting link;
+  link.hello.software = "cecollm " + std::string(version());
+  link.hello.instance = random_number();
+  link.hello.model = linked.digests;
+  link.hello.row_dtype = linked.codec->name();
+  link.hello.hidden_size = linked.hidden_size;
+  link.row_bytes = linked.codec->row_bytes(linked.hidden_size);
+  link.reconnect_seed = random_number();
+  return link;
+}
 
 EdgeLinks::EdgeLinks(const EdgeSettings& settings, LinkedModel linked,
                      std::shared_ptr<transport::TlsContext> tls)
@@ -29,14 +37,7 @@ Outcome<EdgeLinks> EdgeLinks::prepare(const EdgeSettings& settings, LinkedModel 
 
 actors::CloudLinkSetting EdgeLinks::make(
     const std::optional<transport::LinkShape>& emulated) const {
-  actors::CloudLinkSetting link;
-  link.hello.software = "cecollm " + std::string(version());
-  link.hello.instance = random_number();
-  link.hello.model = linked_.digests;
-  link.hello.row_dtype = linked_.codec->name();
-  link.hello.hidden_size = linked_.hidden_size;
-  link.row_bytes = linked_.codec->row_bytes(linked_.hidden_size);
-  link.reconnect_seed = random_number();
+  auto link = link_setting(linked_);
   link.max_kept_bytes = settings_.row_memory;
   link.budget = settings_.upload_budget;
   std::shared_ptr<transport::EmulatedLink> shared;

@@ -19,6 +19,12 @@ struct LinkedModel {
   int hidden_size = 0;
 };
 
+/// A link to no cloud yet, of a client that is told from all others.
+actors::CloudLinkSetting link_setting(const LinkedModel& linked);
+
+/// Another each time.
+std::uint64_t random_number();
+
 class EdgeLinks {
  public:
   /// Loads the certificates, once.

@@ -16,8 +16,6 @@
 namespace cecollm::apps {
 namespace {
 
-/// How long the edge's own actors may take to answer a simple question.
-constexpr std::chrono::seconds actor_limit{30};
 /// A generation has deadlines of its own; this only bounds a broken one.
 constexpr std::chrono::minutes generation_limit{24 * 60};
 
@@ -131,13 +129,7 @@ Outcome<std::unique_ptr<EdgeNode>> EdgeNode::start(const EdgeSettings& settings,
 
 EdgeNode::~EdgeNode() {
   health_->enter(NodeState::draining);
-  if (!supervisor_) return;
-  caf::scoped_actor self{system_};
-  self->monitor(supervisor_);
-  self->send(supervisor_, actors::Shutdown{});
-  bool down = false;
-  self->receive([&](const caf::down_msg&) { down = true; }, caf::after(actor_limit) >> [] {});
-  if (!down) self->send_exit(supervisor_, caf::exit_reason::kill);
+  end_supervisor(system_, supervisor_, actors::Shutdown{});
 }
 
 actors::LinkReport EdgeNode::await_link(std::chrono::milliseconds limit) {
@@ -156,11 +148,6 @@ actors::LinkReport EdgeNode::link_report() {
       .receive([&](const actors::LinkReport& answer) { report = answer; },
                [&](const caf::error& error) { report.problem = caf::to_string(error); });
   return report;
-}
-
-bool EdgeNode::alive() const {
-  const auto* control = caf::actor_cast<caf::abstract_actor*>(supervisor_);
-  return !control->getf(caf::abstract_actor::is_terminated_flag);
 }
 
 Outcome<void> EdgeNode::reconfigure(const EdgeSettings& settings) {

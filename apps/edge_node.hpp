@@ -12,6 +12,7 @@
 #include "apps/failure.hpp"
 #include "apps/generation_report.hpp"
 #include "apps/node_health.hpp"
+#include "apps/node_setup.hpp"
 #include "apps/prompt_flags.hpp"
 #include "apps/settings.hpp"
 #include "http/server.hpp"
@@ -54,7 +55,7 @@ class EdgeNode {
   const std::shared_ptr<transport::TlsContext>& tls() const { return tls_; }
 
   /// False once an actor of the edge has died: the process should end.
-  bool alive() const;
+  bool alive() const { return apps::alive(supervisor_); }
 
   /// Thresholds, deadlines, mode and supervisor settings take effect at the next token; the rest
   /// needs a restart. Fails where thresholds do not fit the model's exits.

@@ -63,6 +63,11 @@ std::optional<http::Response> KeyGuard::admit(http::Request& request) const {
   return std::nullopt;
 }
 
+Outcome<std::shared_ptr<KeyGuard>> guard_of(const ApiSettings& api) {
+  if (!api.listen || api.keys.empty()) return std::shared_ptr<KeyGuard>();
+  return KeyGuard::load(api.keys);
+}
+
 ReloadWatch::Reload renewal_of(std::shared_ptr<KeyGuard> guard, monitoring::Logger logger) {
   return [guard = std::move(guard),
           logger = std::move(logger)](std::string_view cause) -> Outcome<void> {

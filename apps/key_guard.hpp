@@ -8,6 +8,7 @@
 
 #include "apps/api_keys.hpp"
 #include "apps/reload_watch.hpp"
+#include "apps/settings.hpp"
 #include "http/message.hpp"
 #include "monitoring/log.hpp"
 
@@ -38,6 +39,9 @@ class KeyGuard {
   mutable std::mutex mutex_;
   std::shared_ptr<const ApiKeys> keys_;
 };
+
+/// Null where the API asks nobody for a key.
+Outcome<std::shared_ptr<KeyGuard>> guard_of(const ApiSettings& api);
 
 /// Reloads the guard's file and logs what came of it.
 ReloadWatch::Reload renewal_of(std::shared_ptr<KeyGuard> guard, monitoring::Logger logger);

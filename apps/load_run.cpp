@@ -15,7 +15,7 @@ namespace cecollm::apps {
 namespace {
 
 constexpr std::chrono::milliseconds progress_interval{200};
-constexpr std::chrono::seconds actor_limit{60};
+constexpr std::chrono::seconds driver_limit{60};
 
 actors::GenerationRequest request_of(const EdgeSettings& settings, const LoadMaterial& material) {
   actors::GenerationRequest request;
@@ -44,7 +44,7 @@ Outcome<LoadResult> follow(caf::scoped_actor& self, const load::load_driver_acto
                   [&](const caf::down_msg&) { down = true; },
                   caf::after(progress_interval) >> [] {});
     if (ended || down) continue;
-    self->request(driver, actor_limit, load::GetLoadProgress{})
+    self->request(driver, driver_limit, load::GetLoadProgress{})
         .receive([&](const load::LoadProgress& progress) { on_progress(progress); },
                  [](const caf::error&) {
                    // It has just ended, and its down message says so.

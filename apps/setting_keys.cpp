@@ -529,20 +529,17 @@ constexpr std::array key_table{
     SettingKey{.name = "api.listen",
                .flag = "--http",
                .kind = ValueKind::endpoint,
-               .applies_to = AppliesTo::edge,
-               .help = "Address of the HTTP API, HOST:PORT, in place of standard input; without "
-                       "api.keys for hosts that you trust. Not set: none"},
+               .help = "Address of the HTTP API, HOST:PORT; an edge reads no standard input then. "
+                       "Without api.keys for hosts that you trust. Not set: none"},
     SettingKey{.name = "api.keys",
                .flag = "--api-keys",
                .kind = ValueKind::path,
-               .applies_to = AppliesTo::edge,
                .help = "File of the keys that the HTTP API asks for, made by cecollm keys; read "
                        "anew when it changes. Not set: it asks nobody"},
     SettingKey{.name = "api.max_streams",
                .flag = "--http-streams",
                .kind = ValueKind::integer,
                .default_text = "64",
-               .applies_to = AppliesTo::edge,
                .help = "Generations that the HTTP API runs at a time; one more is told to try "
                        "again later",
                .least = 1,
@@ -551,7 +548,6 @@ constexpr std::array key_table{
                .flag = "--http-drain",
                .kind = ValueKind::duration,
                .default_text = "10s",
-               .applies_to = AppliesTo::edge,
                .help = "How long running generations of the HTTP API may go on after SIGTERM",
                .least = 0,
                .most = hour_ms},

@@ -77,6 +77,11 @@ class Builder {
     settings.max_connections = static_cast<std::size_t>(get<std::int64_t>("link.max_connections"));
     settings.contexts = contexts();
     settings.batch = batch();
+    settings.api = api();
+    if (settings.api.listen && !settings.serve_cloud_only) {
+      problem(values_.locate("api.listen") + " needs the shallow layers: leave " +
+              named("model.cloud_only") + " true");
+    }
     settings.admin_listen = admin_listen();
     settings.monitoring = monitoring();
     return settings;

@@ -57,6 +57,7 @@ class Pair {
     edge.flags["link.cloud"] = {cloud_.address()};
     edge.flags["generation.mode"] = {"collaborative"};
     edge.flags["supervisor.adaptive"] = {"false"};
+    edge.flags["conversations.max_kept"] = {"0"};  // each generation is the first with its prompt
     edge.flags["generation.thresholds"] = {"2"};
     edge.flags["generation.max_tokens"] = {std::to_string(tokens_per_generation)};
     edge.flags["generation.ignore_eos"] = {"true"};

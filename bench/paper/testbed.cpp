@@ -114,6 +114,8 @@ apps::Outcome<void> Testbed::start_edge(const TestbedSetting& setting) {
   if (!meter) return tl::unexpected(meter.error());
   edge_meter_ = *std::move(meter);
   auto sources = setting.edge;
+  // Each generation counts as the first with its prompt.
+  sources.flags["conversations.max_kept"] = {"0"};
   sources.flags["link.cloud"] = {address_};
   sources.flags["link.certificate"] = {file_in(directory_, "edge.pem")};
   sources.flags["link.key"] = {file_in(directory_, "edge.key")};

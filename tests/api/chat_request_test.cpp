@@ -14,7 +14,7 @@ Result<ChatRequest> parse_chat(std::string_view body) {
                           .vocabulary = 100,
                           .max_positions = 512,
                           .exit_layers = {3, 6},
-                          .has_cloud = true,
+                          .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
                           .has_tokenizer = true};
   actors::GenerationRequest defaults;
   defaults.max_tokens = 77;

@@ -15,7 +15,7 @@ ServedModel served_model() {
           .vocabulary = 100,
           .max_positions = 512,
           .exit_layers = {3, 6},
-          .has_cloud = true,
+          .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
           .has_tokenizer = true};
 }
 
@@ -267,7 +267,7 @@ TEST(CompletionRequest, KeepsAPrivateRequestOnTheEdge) {
 }
 
 TEST(CompletionRequest, RefusesAnExtensionThatMakesNoSense) {
-  expect_refused(with(R"("cecollm":{"mode":"full"})"), "cecollm.mode", "standalone, collaborative");
+  expect_refused(with(R"("cecollm":{"mode":"full"})"), "cecollm.mode", "standalone or collaborative or cloud-only");
   expect_refused(with(R"("cecollm":{"threshold":[]})"), "cecollm.threshold", "a number or a list");
   expect_refused(with(R"("cecollm":{"threshold":[1,2,3]})"), "cecollm.threshold", "at most 2");
   expect_refused(with(R"("cecollm":{"threshold":"high"})"), "cecollm.threshold", "a number");
@@ -277,10 +277,19 @@ TEST(CompletionRequest, RefusesAnExtensionThatMakesNoSense) {
 
 TEST(CompletionRequest, RefusesTheCloudWhereThereIsNone) {
   auto model = served_model();
-  model.has_cloud = false;
+  model.modes = {policy::Mode::standalone};
   expect_refused(parse(R"({"prompt":"a","cecollm":{"mode":"collaborative"}})", model),
-                 "cecollm.mode", "this edge has no cloud");
+                 "cecollm.mode", "is to be standalone here");
   EXPECT_TRUE(parse(R"({"prompt":"a","cecollm":{"mode":"standalone"}})", model));
+}
+
+TEST(CompletionRequest, RefusesToStayOnTheEdgeWhereThereIsNone) {
+  auto model = served_model();
+  model.modes = {policy::Mode::cloud_only};
+  expect_refused(parse(R"({"prompt":"a","cecollm":{"mode":"standalone"}})", model), "cecollm.mode",
+                 "is to be cloud-only here");
+  expect_refused(parse(R"({"prompt":"a","cecollm":{"standalone_only":true}})", model),
+                 "cecollm.standalone_only", "this is the cloud");
 }
 
 }  // namespace

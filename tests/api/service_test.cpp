@@ -99,7 +99,7 @@ class ApiService : public ::testing::Test {
                      .vocabulary = fake.config.vocab_size,
                      .max_positions = fake.config.max_positions,
                      .exit_layers = fake.config.exits->layers,
-                     .has_cloud = false,
+                     .modes = {policy::Mode::standalone},
                      .has_tokenizer = true};
     setting.tokenizer = tokenizer_;
     setting.chat_template = chat_template(

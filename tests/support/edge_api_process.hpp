@@ -17,17 +17,10 @@ namespace cecollm::tests {
 
 inline constexpr std::chrono::seconds api_patience{60};
 
-class EdgeApiProcess {
+/// Speaks to the HTTP API of a process of this machine.
+class ApiClient {
  public:
-  explicit EdgeApiProcess(const std::vector<std::string>& flags) : process_(start(flags)) {
-    const auto line = process_.read_line(api_patience);
-    if (!line) throw std::runtime_error("the edge did not start");
-    address_ = line->substr(line->rfind(' ') + 1);
-    port_ = static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
-  }
-
   const std::string& address() const { return address_; }
-  apps::ChildProcess& process() { return process_; }
 
   std::unique_ptr<RawSocket> send(const std::string& bytes) const {
     auto socket = std::make_unique<RawSocket>();
@@ -60,6 +53,29 @@ class EdgeApiProcess {
     return nlohmann::json::parse(body_of(reply));
   }
 
+
+ protected:
+  /// `line` ends with the address.
+  void meet(const std::string& line) {
+    address_ = line.substr(line.rfind(' ') + 1);
+    port_ = static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
+  }
+
+ private:
+  std::string address_;
+  std::uint16_t port_ = 0;
+};
+
+class EdgeApiProcess : public ApiClient {
+ public:
+  explicit EdgeApiProcess(const std::vector<std::string>& flags) : process_(start(flags)) {
+    const auto line = process_.read_line(api_patience);
+    if (!line) throw std::runtime_error("the edge did not start");
+    meet(*line);
+  }
+
+  apps::ChildProcess& process() { return process_; }
+
  private:
   static apps::ChildProcess start(const std::vector<std::string>& flags) {
     std::vector<std::string> arguments{
@@ -72,8 +88,6 @@ class EdgeApiProcess {
   }
 
   apps::ChildProcess process_;
-  std::string address_;
-  std::uint16_t port_ = 0;
 };
 
 }  // namespace cecollm::tests

@@ -40,6 +40,7 @@ class MemoryWorld {
     policy::ModeSettings mode;
     bool adaptive = false;
     actors::ConversationLimits conversations;
+    bool edges_compute = true;  // or are cloud-only whatever comes
     bool cloud_resumes = true;  // unlike clouds of before that
     policy::UploadBudgetSettings budget;
     std::optional<actors::BudgetFile> budget_file;  // of every edge
@@ -241,7 +242,10 @@ class MemoryWorld {
     setting.mode = options_.mode;
     setting.adaptive = options_.adaptive;
     setting.conversations = options_.conversations;
-    setting.engine = std::make_shared<FakeEngine>(model, model::Part::edge);
+    setting.config = model.config;
+    if (options_.edges_compute) {
+      setting.engine = std::make_shared<FakeEngine>(model, model::Part::edge);
+    }
     setting.link = std::move(link);
     setting.probe.heartbeat = options_.heartbeat;
     setting.detached = false;
@@ -252,7 +256,9 @@ class MemoryWorld {
     setting.metrics = &edge.metrics;
     edge.supervisor = system_.spawn(actors::edge_supervisor, std::move(setting));
     time_.serve(edge.supervisor);
-    time_.make_slow<actors::RunShallowStep>(this->edge(number - 1).shallow, options_.edge_pass);
+    if (options_.edges_compute) {
+      time_.make_slow<actors::RunShallowStep>(this->edge(number - 1).shallow, options_.edge_pass);
+    }
   }
 
   actors::CloudSetting cloud_setting() const {
