@@ -2,13 +2,12 @@
 
 #include <utility>
 
+#include "actors/child_options.hpp"
+
 namespace cecollm::actors {
 namespace {
 
 using CloudSupervisorSelf = cloud_supervisor_actor::stateful_pointer<CloudSupervisorState>;
-
-/// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
-constexpr auto child_options = caf::monitored + caf::linked;
 
 ListenOutcome start_listening(CloudSupervisorSelf self) {
   auto& state = self->state;

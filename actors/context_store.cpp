@@ -266,9 +266,8 @@ void reopen(StoreSelf self, ContextKey key, const StoredClient& client, StoredCo
   stored.prompt_handed = false;
   stored.handed_ids = 0;
   stored.emitted.clear();
-  self->send(self->state.compute,
-             RestartSession{key, static_cast<std::int64_t>(stored.handed_rows),
-                            from_wire(open.sampling)});
+  self->send(self->state.compute, RestartSession{key, static_cast<std::int64_t>(stored.handed_rows),
+                                                 from_wire(open.sampling)});
 }
 
 void open(StoreSelf self, const StoreOpen& request) {

@@ -41,7 +41,7 @@ struct StoredContext {
   transport::Sampling wanted;  // as the edge said it
   model::SamplingParams sampling;
   std::vector<model::TokenId> prompt;
-  bool prompt_handed = false;   // to deep compute
+  bool prompt_handed = false;     // to deep compute
   std::vector<model::Rows> rows;  // the row log, in the wire's dtype
   std::uint64_t next_sequence = 0;
   std::uint64_t row_bytes = 0;

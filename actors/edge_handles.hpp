@@ -159,7 +159,8 @@ struct BeginSession {
   monitoring::EdgeMetrics* metrics = nullptr;  // null: nobody counts; outlives the session
   std::optional<caf::actor_clock::time_point> requested = {};  // none: not from its beginning
   TraceHandle trace = {};
-  /// Of a conversation: the ids before those that follow. Its session is here and goes on from them.
+  /// Of a conversation: the ids before those that follow. Its session is here and goes on from
+  /// them.
   std::vector<model::TokenId> resumed = {};
 };
 using shallow_compute_actor = caf::typed_actor<

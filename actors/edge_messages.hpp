@@ -130,10 +130,10 @@ struct CloseUpload {
 struct Conversation {
   GenerationId context = 0;  // under which the others hold their parts
   std::string owner;
-  bool uploaded = false;             // there are rows with the link, and a context on the cloud
-  std::vector<model::TokenId> ids;   // prompt and output
-  std::size_t rows = 0;              // of them, from the first
-  std::uint64_t bytes = 0;           // that it holds on the edge
+  bool uploaded = false;            // there are rows with the link, and a context on the cloud
+  std::vector<model::TokenId> ids;  // prompt and output
+  std::size_t rows = 0;             // of them, from the first
+  std::uint64_t bytes = 0;          // that it holds on the edge
 };
 struct KeepConversation {
   Conversation conversation;

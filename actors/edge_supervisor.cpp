@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/child_options.hpp"
 #include "actors/exit_decision.hpp"
 #include "actors/shallow_compute.hpp"
 
@@ -10,9 +11,6 @@ namespace cecollm::actors {
 namespace {
 
 using EdgeSupervisorSelf = edge_supervisor_actor::stateful_pointer<EdgeSupervisorState>;
-
-/// Monitored, so that we hear of their end; linked, so that they end with us, however that comes.
-constexpr auto child_options = caf::monitored + caf::linked;
 
 void spawn_children(EdgeSupervisorSelf self) {
   auto& state = self->state;
@@ -41,8 +39,8 @@ void spawn_children(EdgeSupervisorSelf self) {
                                      : self->spawn<child_options>(shallow_compute, setting.engine);
     if (setting.conversations.max_kept > 0) {
       state.conversations = self->spawn<child_options>(
-          conversations, ConversationsSetting{setting.conversations, state.shallow, state.link,
-                                              setting.metrics});
+          conversations,
+          ConversationsSetting{setting.conversations, state.shallow, state.link, setting.metrics});
     }
   }
 }

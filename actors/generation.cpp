@@ -53,8 +53,8 @@ void begin_local(GenerationSelf self) {
   auto& state = self->state;
   const bool upload = state.path == Path::with_cloud;
   state.session_open = true;
-  self->send(state.setting.decisions, BeginDecisions{state.context, state.request.thresholds,
-                                                     self, state.timeline.trace()});
+  self->send(state.setting.decisions,
+             BeginDecisions{state.context, state.request.thresholds, self, state.timeline.trace()});
   BeginSession session{state.context, state.request.sampling, state.setting.decisions,
                        upload ? state.setting.link : cloud_link_actor{}, self};
   session.metrics = state.setting.metrics;
@@ -390,8 +390,8 @@ void leave_conversation(GenerationSelf self) {
   const bool uploaded = state.upload_open;
   const auto rows = state.result.upload.kept_bytes;
   if (state.kept_bytes > 0 && (!uploaded || rows > 0)) {
-    Conversation conversation{state.context, state.request.owner, uploaded, state.prompt, 0,
-                              state.kept_bytes + rows};
+    Conversation conversation{
+        state.context, state.request.owner, uploaded, state.prompt, 0, state.kept_bytes + rows};
     conversation.ids.insert(conversation.ids.end(), state.output.begin(), state.output.end());
     conversation.rows = conversation.ids.size() - 1;  // the last token was not run
     self->send(state.setting.conversations, KeepConversation{std::move(conversation)});
@@ -425,7 +425,8 @@ void close_upload(GenerationSelf self, bool flush) {
     say_goodbye(self);
     return;
   }
-  self->request(state.setting.link, farewell_limit, CloseUpload{state.context, flush, state.leaves_conversation})
+  self->request(state.setting.link, farewell_limit,
+                CloseUpload{state.context, flush, state.leaves_conversation})
       .then(
           [self](const UploadStats& stats) {
             self->state.result.upload = stats;

@@ -23,7 +23,7 @@ namespace cecollm::actors {
 struct GenerationSetting {
   GenerationId id = 0;
   tokenizer_actor tokenizer_handle;  // null: prompts come as ids, tokens have no text
-  shallow_compute_actor shallow;  // null: only the cloud computes
+  shallow_compute_actor shallow;     // null: only the cloud computes
   exit_decision_actor decisions;
   cloud_link_actor link;                               // null without a cloud
   conversations_actor conversations;                   // null: it begins and leaves none

@@ -98,10 +98,10 @@ struct ComputeStats {
 struct GenerationFinished {
   GenerationId generation = 0;
   FinishReason reason = FinishReason::end_of_text;
-  std::string error;        // one sentence where reason is failed
-  bool user_error = false;  // the request (or a mismatch of the nodes) caused the failure
+  std::string error;         // one sentence where reason is failed
+  bool user_error = false;   // the request (or a mismatch of the nodes) caused the failure
   bool unavailable = false;  // the same request may do better later
-  std::string tail;         // text that was held back for an incomplete character or stop string
+  std::string tail;          // text that was held back for an incomplete character or stop string
   std::int64_t prompt_tokens = 0;
   std::int64_t resumed_tokens = 0;  // of the prompt: rows of a conversation that it went on with
   std::int64_t completion_tokens = 0;

@@ -10,13 +10,6 @@ using actors::FinishReason;
 using actors::GenerationFinished;
 using actors::TokenEvent;
 
-http::Response json_response(std::string json) {
-  http::Response response;
-  response.content_type = "application/json";
-  response.body = std::move(json);
-  return response;
-}
-
 /// Why a generation gave no answer, where it did not.
 std::optional<Error> error_of(const GenerationFinished& end) {
   if (end.reason == FinishReason::cancelled) return Error{503, "the edge is shutting down"};
@@ -143,6 +136,13 @@ class EventStream {
 };
 
 }  // namespace
+
+http::Response json_response(std::string json) {
+  http::Response response;
+  response.content_type = "application/json";
+  response.body = std::move(json);
+  return response;
+}
 
 http::Response error_response(const Error& error) {
   auto response = json_response(to_json(error));

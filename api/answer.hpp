@@ -20,6 +20,7 @@ struct AnswerPlan {
   std::int64_t prompt_tokens = 0;
 };
 
+http::Response json_response(std::string json);
 /// An error as the response that says so.
 http::Response error_response(const Error& error);
 

@@ -15,7 +15,7 @@ struct ServedModel {
   std::int64_t max_positions = 0;
   std::vector<int> exit_layers;
   std::vector<policy::Mode> modes;  // that a request may name
-  bool has_tokenizer = false;  // without, prompts come as ids
+  bool has_tokenizer = false;       // without, prompts come as ids
 };
 
 }  // namespace cecollm::api

@@ -26,13 +26,6 @@ std::int64_t seconds_since_1970() {
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-http::Response json_response(std::string json) {
-  http::Response response;
-  response.content_type = "application/json";
-  response.body = std::move(json);
-  return response;
-}
-
 std::string hexadecimal(std::uint64_t number) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text(16, '0');

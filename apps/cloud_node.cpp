@@ -105,9 +105,8 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   monitoring::CloudLabels labels;
   labels.node = node_info(settings.model, config, identity->shared_digest);
   labels.fault_codes = transport::fault_code_names();
-  std::unique_ptr<CloudNode> node(
-      new CloudNode(std::move(registry), std::move(health), std::move(*monitoring_server), labels,
-                    settings));
+  std::unique_ptr<CloudNode> node(new CloudNode(std::move(registry), std::move(health),
+                                                std::move(*monitoring_server), labels, settings));
   node->tls_ = *tls;
   node->model_config_ = config;
   node->identity_ = *identity;
@@ -125,8 +124,7 @@ Outcome<std::unique_ptr<CloudNode>> CloudNode::start(const CloudSettings& settin
   setting.store.allowed = node->allowed(settings.allowed);
   setting.peer = peer_setting(settings, config, *identity, serve_cloud_only);
   setting.listen = [&system = node->system_, endpoint = settings.listen, tls = *tls,
-                    limits = connection_limits(settings.link),
-                    max = settings.max_connections,
+                    limits = connection_limits(settings.link), max = settings.max_connections,
                     within = node->within_](transport::OwnerFactory make_owner) mutable {
     within.listen("this cloud", make_owner);
     return transport::listen(system, endpoint, tls, limits, max, std::move(make_owner));
@@ -169,8 +167,8 @@ policy::AllowList CloudNode::allowed(policy::AllowList names) const {
 }
 
 actors::CloudLinkSetting CloudNode::own_link() const {
-  auto link = link_setting({actors::to_wire(identity_), model::find_row_codec(row_dtype_),
-                            model_config_.hidden_size});
+  auto link = link_setting(
+      {actors::to_wire(identity_), model::find_row_codec(row_dtype_), model_config_.hidden_size});
   link.dials.push_back([within = within_, name = own_name_](const caf::actor& owner) mutable {
     within.dial(name, owner);
   });

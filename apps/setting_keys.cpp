@@ -404,8 +404,9 @@ constexpr std::array key_table{
                .kind = ValueKind::integer,
                .default_text = "8",
                .applies_to = AppliesTo::edge,
-               .help = "Finished generations whose caches and rows stay, here and on the cloud, for "
-                       "a request of the same client that goes on with their text; 0: none",
+               .help =
+                   "Finished generations whose caches and rows stay, here and on the cloud, for "
+                   "a request of the same client that goes on with their text; 0: none",
                .least = 0,
                .most = 65536},
     SettingKey{.name = "conversations.memory",

@@ -125,7 +125,7 @@ struct CloudSettings {
   bool serve_cloud_only = true;  // loads the shallow layers as well
   ContextSettings contexts;
   BatchSettings batch;
-  ApiSettings api;  // of generations that the cloud computes alone
+  ApiSettings api;                                  // of generations that the cloud computes alone
   std::optional<transport::Endpoint> admin_listen;  // on loopback; absent: no admin surface
   MonitoringSettings monitoring;
 };

@@ -176,7 +176,8 @@ class Bench {
     sources.flags["generation.thresholds"] = {options_.threshold};
     sources.flags["generation.max_tokens"] = {"100"};
     sources.flags["generation.ignore_eos"] = {"true"};
-    sources.flags["conversations.max_kept"] = {"0"};  // each generation is the first with its prompt
+    sources.flags["conversations.max_kept"] = {
+        "0"};  // each generation is the first with its prompt
     sources.flags["generation.mode"] = {mode == "adaptive" ? "collaborative" : mode};
     if (mode == "standalone") return sources;
     sources.flags["link.cloud"] = {cloud_.address()};

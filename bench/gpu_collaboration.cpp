@@ -163,7 +163,8 @@ class Comparison {
     sources.flags["generation.ignore_eos"] = {"true"};
     sources.flags["generation.token_deadline"] = {"60s"};
     sources.flags["supervisor.adaptive"] = {"false"};
-    sources.flags["conversations.max_kept"] = {"0"};  // each generation is the first with its prompt
+    sources.flags["conversations.max_kept"] = {
+        "0"};  // each generation is the first with its prompt
     if (link_ms > 0) {
       std::ostringstream shape;
       shape << "rtt=" << link_ms << "ms";

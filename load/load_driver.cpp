@@ -6,7 +6,7 @@
 namespace cecollm::load {
 namespace {
 
-using Self = load_driver_actor::stateful_pointer<LoadDriverState>;
+using LoadDriverSelf = load_driver_actor::stateful_pointer<LoadDriverState>;
 using Phase = LoadDriverState::Phase;
 
 /// Cancelled requests may take so long to say what they had.
@@ -14,9 +14,9 @@ constexpr std::chrono::seconds cut_limit{10};
 /// The edges may take so long to close their connections.
 constexpr std::chrono::seconds farewell_limit{20};
 
-void leave(Self self);
+void leave(LoadDriverSelf self);
 
-void spawn_edge(Self self) {
+void spawn_edge(LoadDriverSelf self) {
   auto& state = self->state;
   auto setting = state.setting.edge(state.edges.size());
   setting.number = state.edges.size();
@@ -41,7 +41,7 @@ RunTime duration_of(const std::vector<RequestRecord>& requests) {
 }
 
 /// The run is over: tell the client, and let the edges go.
-void end(Self self) {
+void end(LoadDriverSelf self) {
   auto& state = self->state;
   if (state.phase == Phase::leaving) return;
   const bool began = state.phase != Phase::connecting;
@@ -63,7 +63,7 @@ void end(Self self) {
   leave(self);
 }
 
-void leave(Self self) {
+void leave(LoadDriverSelf self) {
   auto& state = self->state;
   for (const auto& edge : state.edges) self->send(edge, actors::Shutdown{});
   self->delayed_send(self, farewell_limit, FarewellOver{});
@@ -71,7 +71,7 @@ void leave(Self self) {
 }
 
 /// What runs is cancelled; its records still come.
-void cut(Self self) {
+void cut(LoadDriverSelf self) {
   auto& state = self->state;
   if (state.phase == Phase::cutting || state.phase == Phase::leaving) return;
   if (state.running.empty()) {
@@ -84,7 +84,7 @@ void cut(Self self) {
 }
 
 /// Nothing more is sent: wait for what runs, but not for ever.
-void drain(Self self) {
+void drain(LoadDriverSelf self) {
   auto& state = self->state;
   if (state.phase != Phase::sending) return;
   state.phase = Phase::draining;
@@ -95,7 +95,7 @@ void drain(Self self) {
   }
 }
 
-void send_request(Self self, std::size_t user, caf::actor_clock::time_point due) {
+void send_request(LoadDriverSelf self, std::size_t user, caf::actor_clock::time_point due) {
   auto& state = self->state;
   if (sending_is_over(state)) return;
   const auto number = state.sent++;
@@ -107,7 +107,7 @@ void send_request(Self self, std::size_t user, caf::actor_clock::time_point due)
 }
 
 /// Sends what is due in an open loop, and sets the timer for what comes next.
-void arrive(Self self) {
+void arrive(LoadDriverSelf self) {
   auto& state = self->state;
   while (!sending_is_over(state)) {
     const auto due = state.start + state.next_arrival;
@@ -122,7 +122,7 @@ void arrive(Self self) {
   }
 }
 
-void start(Self self) {
+void start(LoadDriverSelf self) {
   auto& state = self->state;
   const auto& plan = state.setting.plan;
   state.phase = Phase::sending;
@@ -144,7 +144,7 @@ void start(Self self) {
   }
 }
 
-void edge_ready(Self self, const EdgeReady& ready) {
+void edge_ready(LoadDriverSelf self, const EdgeReady& ready) {
   auto& state = self->state;
   if (state.phase != Phase::connecting) return;
   if (!ready.link.connected) {
@@ -160,7 +160,7 @@ void edge_ready(Self self, const EdgeReady& ready) {
   if (state.connected == state.setting.edges) start(self);
 }
 
-void request_ended(Self self, const RequestEnded& ended) {
+void request_ended(LoadDriverSelf self, const RequestEnded& ended) {
   auto& state = self->state;
   const auto running = state.running.find(ended.record.number);
   if (running == state.running.end() || state.phase == Phase::leaving) return;
@@ -180,7 +180,7 @@ void request_ended(Self self, const RequestEnded& ended) {
   }
 }
 
-void edge_down(Self self, const caf::down_msg& down) {
+void edge_down(LoadDriverSelf self, const caf::down_msg& down) {
   auto& state = self->state;
   const auto ended = std::ranges::find_if(
       state.edges, [&](const auto& edge) { return edge.address() == down.source; });
@@ -194,7 +194,7 @@ void edge_down(Self self, const caf::down_msg& down) {
   end(self);
 }
 
-LoadProgress progress_of(Self self) {
+LoadProgress progress_of(LoadDriverSelf self) {
   const auto& state = self->state;
   LoadProgress progress;
   progress.edges = state.setting.edges;
@@ -210,7 +210,7 @@ LoadProgress progress_of(Self self) {
 
 }  // namespace
 
-load_driver_actor::behavior_type load_driver(Self self, LoadSetting setting) {
+load_driver_actor::behavior_type load_driver(LoadDriverSelf self, LoadSetting setting) {
   self->state.setting = std::move(setting);
   self->set_down_handler([self](const caf::down_msg& down) { edge_down(self, down); });
   // Edges' ends are heard of as down messages.

@@ -6,9 +6,9 @@
 namespace cecollm::load {
 namespace {
 
-using Self = replay_compute_actor::stateful_pointer<ReplayComputeState>;
+using ReplaySelf = replay_compute_actor::stateful_pointer<ReplayComputeState>;
 
-void pass_done(Self self, const PassDone& pass) {
+void pass_done(ReplaySelf self, const PassDone& pass) {
   const auto found = self->state.sessions.find(pass.generation);
   if (found == self->state.sessions.end()) return;  // ended meanwhile
   const auto& session = found->second;
@@ -30,7 +30,7 @@ void pass_done(Self self, const PassDone& pass) {
 }
 
 /// Does the pass after what the device has to do before it.
-void compute(Self self, const PassDone& pass, std::chrono::nanoseconds time) {
+void compute(ReplaySelf self, const PassDone& pass, std::chrono::nanoseconds time) {
   auto& state = self->state;
   const auto now = self->clock().now();
   const auto begin = std::max(now, state.busy_until);
@@ -42,12 +42,12 @@ void compute(Self self, const PassDone& pass, std::chrono::nanoseconds time) {
   }
 }
 
-void refuse(Self self, const ReplaySession& session, std::string reason) {
+void refuse(ReplaySelf self, const ReplaySession& session, std::string reason) {
   self->send(session.opened.reply_to,
              actors::ComputeFailed{{model::ErrorCode::out_of_range, std::move(reason)}});
 }
 
-void advance(Self self, const actors::Advance& work) {
+void advance(ReplaySelf self, const actors::Advance& work) {
   auto& state = self->state;
   const auto found = state.sessions.find(work.generation);
   if (found == state.sessions.end()) return;  // ended meanwhile
@@ -64,7 +64,7 @@ void advance(Self self, const actors::Advance& work) {
   compute(self, {work.generation, 0}, state.setting.token_time.value_or(exits.front().time));
 }
 
-void deepen(Self self, const actors::Deepen& work) {
+void deepen(ReplaySelf self, const actors::Deepen& work) {
   auto& state = self->state;
   const auto found = state.sessions.find(work.generation);
   if (found == state.sessions.end()) return;  // ended meanwhile
@@ -79,7 +79,7 @@ void deepen(Self self, const actors::Deepen& work) {
 
 }  // namespace
 
-replay_compute_actor::behavior_type replay_compute(Self self, ReplaySetting setting) {
+replay_compute_actor::behavior_type replay_compute(ReplaySelf self, ReplaySetting setting) {
   self->state.setting = std::move(setting);
   return {
       [self](const actors::BeginSession& begin) {

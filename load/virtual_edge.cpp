@@ -7,13 +7,13 @@
 namespace cecollm::load {
 namespace {
 
-using Self = virtual_edge_actor::stateful_pointer<VirtualEdgeState>;
+using VirtualEdgeSelf = virtual_edge_actor::stateful_pointer<VirtualEdgeState>;
 using Running = VirtualEdgeState::Running;
 
 /// How long the edge's own actors may take to answer; with a thousand edges on one core, long.
 constexpr std::chrono::seconds actor_limit{60};
 
-void report(Self self, RequestRecord record) {
+void report(VirtualEdgeSelf self, RequestRecord record) {
   self->send(self->state.setting.driver, RequestEnded{std::move(record)});
 }
 
@@ -22,7 +22,7 @@ void fail(RequestRecord& record, std::string sentence) {
   record.errors.push_back({ErrorKind::failed, std::move(sentence)});
 }
 
-void run(Self self, const RunRequest& order) {
+void run(VirtualEdgeSelf self, const RunRequest& order) {
   auto& state = self->state;
   const auto& prompt = (*state.setting.prompts)[order.prompt];
   Running running{{}, order.start, order.max_tokens};
@@ -51,7 +51,7 @@ void run(Self self, const RunRequest& order) {
           });
 }
 
-void token_came(Self self, const actors::TokenEvent& token) {
+void token_came(VirtualEdgeSelf self, const actors::TokenEvent& token) {
   const auto found = self->state.running.find(token.generation);
   if (found == self->state.running.end()) return;
   auto& record = found->second.record;
@@ -71,7 +71,7 @@ void token_came(Self self, const actors::TokenEvent& token) {
   }
 }
 
-void request_over(Self self, const actors::GenerationFinished& end) {
+void request_over(VirtualEdgeSelf self, const actors::GenerationFinished& end) {
   auto& running = self->state.running;
   const auto found = running.find(end.generation);
   if (found == running.end()) return;
@@ -100,7 +100,7 @@ void request_over(Self self, const actors::GenerationFinished& end) {
   report(self, std::move(record));
 }
 
-void start(Self self) {
+void start(VirtualEdgeSelf self) {
   auto& state = self->state;
   auto& setting = state.setting;
   if (setting.recording) {
@@ -121,7 +121,7 @@ void start(Self self) {
 
 }  // namespace
 
-virtual_edge_actor::behavior_type virtual_edge(Self self, VirtualEdgeSetting setting) {
+virtual_edge_actor::behavior_type virtual_edge(VirtualEdgeSelf self, VirtualEdgeSetting setting) {
   self->state.setting = std::move(setting);
   self->set_down_handler([self](const caf::down_msg& down) {
     self->quit(self->state.shutting_down ? caf::exit_reason::normal : down.reason);

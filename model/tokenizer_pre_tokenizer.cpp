@@ -15,16 +15,16 @@ namespace {
 constexpr std::string_view gpt2_words =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-struct Part {
+struct TextPart {
   std::size_t begin;
   std::size_t end;
   bool is_match;
 };
 
 // The whole text as matches and the stretches between them.
-std::vector<Part> parts_of(std::size_t length, const std::vector<MatchRange>& matches,
-                           bool invert) {
-  std::vector<Part> parts;
+std::vector<TextPart> parts_of(std::size_t length, const std::vector<MatchRange>& matches,
+                               bool invert) {
+  std::vector<TextPart> parts;
   parts.reserve(2 * matches.size() + 1);
   std::size_t position = 0;
   for (const MatchRange& match : matches) {
@@ -37,10 +37,10 @@ std::vector<Part> parts_of(std::size_t length, const std::vector<MatchRange>& ma
 }
 
 // A match joins what lies before it, unless that is a match itself.
-void merge_with_previous(std::vector<Part>& parts) {
-  std::vector<Part> merged;
+void merge_with_previous(std::vector<TextPart>& parts) {
+  std::vector<TextPart> merged;
   bool previous_is_match = false;
-  for (const Part& part : parts) {
+  for (const TextPart& part : parts) {
     if (part.is_match && !previous_is_match && !merged.empty()) {
       merged.back().end = part.end;
     } else {
@@ -51,8 +51,8 @@ void merge_with_previous(std::vector<Part>& parts) {
   parts = std::move(merged);
 }
 
-void merge_with_next(std::vector<Part>& parts) {
-  std::vector<Part> merged;
+void merge_with_next(std::vector<TextPart>& parts) {
+  std::vector<TextPart> merged;
   bool next_is_match = false;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     if (part->is_match && !next_is_match && !merged.empty()) {
@@ -66,9 +66,9 @@ void merge_with_next(std::vector<Part>& parts) {
   parts = std::move(merged);
 }
 
-void merge_equal_neighbours(std::vector<Part>& parts) {
-  std::vector<Part> merged;
-  for (const Part& part : parts) {
+void merge_equal_neighbours(std::vector<TextPart>& parts) {
+  std::vector<TextPart> merged;
+  for (const TextPart& part : parts) {
     if (!merged.empty() && merged.back().is_match == part.is_match) {
       merged.back().end = part.end;
     } else {
@@ -89,10 +89,10 @@ std::optional<Regex> compile(const JsonView& component, std::string_view pattern
 
 void split_at(std::string_view text, const std::vector<MatchRange>& matches, SplitBehavior behavior,
               bool invert, std::vector<std::string_view>& parts) {
-  std::vector<Part> ranges = parts_of(text.size(), matches, invert);
+  std::vector<TextPart> ranges = parts_of(text.size(), matches, invert);
   switch (behavior) {
     case SplitBehavior::removed:
-      std::erase_if(ranges, [](const Part& part) { return part.is_match; });
+      std::erase_if(ranges, [](const TextPart& part) { return part.is_match; });
       break;
     case SplitBehavior::isolated:
       break;
@@ -106,7 +106,7 @@ void split_at(std::string_view text, const std::vector<MatchRange>& matches, Spl
       merge_with_next(ranges);
       break;
   }
-  for (const Part& range : ranges) {
+  for (const TextPart& range : ranges) {
     if (range.end > range.begin) {
       parts.push_back(text.substr(range.begin, range.end - range.begin));
     }

@@ -73,7 +73,7 @@ struct OpenContext {
   std::uint64_t context = 0;
   std::uint32_t epoch = 0;  // rises at every open of the same context
   Sampling sampling;
-  std::vector<std::int32_t> prompt;  // ids, only where a penalty looks at them
+  std::vector<std::int32_t> prompt;   // ids, only where a penalty looks at them
   std::optional<std::uint64_t> rows;  // those that still hold, from the first; later ones are void
   friend bool operator==(const OpenContext&, const OpenContext&) = default;
 };

@@ -78,8 +78,7 @@ TEST_F(WithoutLayers, ALateCloudDoesToo) {
 
 TEST_F(WithoutLayers, NothingIsLeftOfThemOnTheCloud) {
   const auto watched = world().generate(request_);
-  world().when([&] { return watched->tokens.size() == 5; },
-               [&] { world().leave(watched, false); });
+  world().when([&] { return watched->tokens.size() == 5; }, [&] { world().leave(watched, false); });
   world().time().advance(10s);
   EXPECT_EQ(watched->end->reason, FinishReason::cancelled);
   EXPECT_EQ(world().cloud_metrics().contexts.Value(), 0);

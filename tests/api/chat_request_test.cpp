@@ -10,12 +10,13 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Result<ChatRequest> parse_chat(std::string_view body) {
-  const ServedModel model{.name = "little",
-                          .vocabulary = 100,
-                          .max_positions = 512,
-                          .exit_layers = {3, 6},
-                          .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-                          .has_tokenizer = true};
+  const ServedModel model{
+      .name = "little",
+      .vocabulary = 100,
+      .max_positions = 512,
+      .exit_layers = {3, 6},
+      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
+      .has_tokenizer = true};
   actors::GenerationRequest defaults;
   defaults.max_tokens = 77;
   defaults.thresholds.values = {0.8F, 0.8F};

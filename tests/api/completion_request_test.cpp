@@ -11,12 +11,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 ServedModel served_model() {
-  return {.name = "little",
-          .vocabulary = 100,
-          .max_positions = 512,
-          .exit_layers = {3, 6},
-          .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-          .has_tokenizer = true};
+  return {
+      .name = "little",
+      .vocabulary = 100,
+      .max_positions = 512,
+      .exit_layers = {3, 6},
+      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
+      .has_tokenizer = true};
 }
 
 actors::GenerationRequest edge_defaults() {
@@ -267,7 +268,8 @@ TEST(CompletionRequest, KeepsAPrivateRequestOnTheEdge) {
 }
 
 TEST(CompletionRequest, RefusesAnExtensionThatMakesNoSense) {
-  expect_refused(with(R"("cecollm":{"mode":"full"})"), "cecollm.mode", "standalone or collaborative or cloud-only");
+  expect_refused(with(R"("cecollm":{"mode":"full"})"), "cecollm.mode",
+                 "standalone or collaborative or cloud-only");
   expect_refused(with(R"("cecollm":{"threshold":[]})"), "cecollm.threshold", "a number or a list");
   expect_refused(with(R"("cecollm":{"threshold":[1,2,3]})"), "cecollm.threshold", "at most 2");
   expect_refused(with(R"("cecollm":{"threshold":"high"})"), "cecollm.threshold", "a number");

@@ -13,12 +13,13 @@ namespace {
 
 using policy::Source;
 
-const ServedModel model_of_responses{.name = "little",
-                                     .vocabulary = 100,
-                                     .max_positions = 512,
-                                     .exit_layers = {3, 6},
-                                     .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-                                     .has_tokenizer = false};
+const ServedModel model_of_responses{
+    .name = "little",
+    .vocabulary = 100,
+    .max_positions = 512,
+    .exit_layers = {3, 6},
+    .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
+    .has_tokenizer = false};
 
 const ResponseHead head{"cmpl-1", 1700000000, "little"};
 

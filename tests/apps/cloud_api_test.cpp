@@ -73,11 +73,12 @@ TEST_F(CloudApiAlone, ChatsAndStreams) {
 TEST_F(CloudApiAlone, TakesManyRequestsAtATime) {
   std::vector<std::unique_ptr<tests::RawSocket>> open;
   for (int i = 0; i < 8; ++i) {
-    open.push_back(api_->send_post(
-        "/v1/completions",
-        json{{"prompt", {5, 6, 10 + i}}, {"temperature", 0}, {"max_tokens", 16},
-             {"ignore_eos", true}, {"cecollm", json::object()}}
-            .dump()));
+    open.push_back(api_->send_post("/v1/completions", json{{"prompt", {5, 6, 10 + i}},
+                                                           {"temperature", 0},
+                                                           {"max_tokens", 16},
+                                                           {"ignore_eos", true},
+                                                           {"cecollm", json::object()}}
+                                                          .dump()));
   }
   for (int i = 0; i < 8; ++i) {
     const auto reply = tests::ApiClient::read(*open[static_cast<std::size_t>(i)]);
@@ -87,11 +88,9 @@ TEST_F(CloudApiAlone, TakesManyRequestsAtATime) {
 }
 
 TEST_F(CloudApiAlone, RefusesWhatOnlyAnEdgeCanDo) {
-  EXPECT_THAT(api_->post("/v1/completions",
-                         R"({"prompt":"a","cecollm":{"mode":"collaborative"}})"),
+  EXPECT_THAT(api_->post("/v1/completions", R"({"prompt":"a","cecollm":{"mode":"collaborative"}})"),
               testing::AllOf(HasSubstr(" 400 "), HasSubstr("is to be cloud-only here")));
-  EXPECT_THAT(api_->post("/v1/completions",
-                         R"({"prompt":"a","cecollm":{"standalone_only":true}})"),
+  EXPECT_THAT(api_->post("/v1/completions", R"({"prompt":"a","cecollm":{"standalone_only":true}})"),
               testing::AllOf(HasSubstr(" 400 "), HasSubstr("this is the cloud")));
 }
 
@@ -129,9 +128,9 @@ TEST(CloudApi, AsksForKeysWhereItIsToldTo) {
 }
 
 TEST(CloudApi, IsRefusedWithoutTheShallowLayers) {
-  const auto run = tests::run_command({"cloud", "--model", CECOLLM_DEFAULT_MODEL, "--insecure",
-                                     "--listen", "127.0.0.1:0", "--no-cloud-only", "--http",
-                                     "127.0.0.1:0"});
+  const auto run =
+      tests::run_command({"cloud", "--model", CECOLLM_DEFAULT_MODEL, "--insecure", "--listen",
+                          "127.0.0.1:0", "--no-cloud-only", "--http", "127.0.0.1:0"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_THAT(run.err, HasSubstr("needs the shallow layers"));
 }

@@ -214,10 +214,12 @@ TEST(EdgeApi, GoesOnWithAConversationAndSendsOnlyWhatIsNew) {
   int from_the_cloud = 0;
   for (int turn = 0; turn < 4; ++turn) {
     SCOPED_TRACE("turn " + std::to_string(turn));
-    const auto response = edge.completed(
-        json{{"prompt", text}, {"temperature", 0}, {"ignore_eos", true},
-             {"cecollm", {{"threshold", 0.9}, {"token_deadline_ms", 60000}}}}
-            .dump());
+    const auto response =
+        edge.completed(json{{"prompt", text},
+                            {"temperature", 0},
+                            {"ignore_eos", true},
+                            {"cecollm", {{"threshold", 0.9}, {"token_deadline_ms", 60000}}}}
+                           .dump());
     const auto& choice = response.at("choices")[0].at("cecollm");
     EXPECT_EQ(response.at("usage").at("prompt_tokens_details").at("cached_tokens"), rows_kept);
     std::vector<model::AuditedToken> emitted;

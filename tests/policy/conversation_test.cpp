@@ -34,7 +34,8 @@ TEST(Conversations, GiveUpAFewRowsAtTheEndAndNoMore) {
 TEST(Conversations, AreOthersWhereTheTextIsAnother) {
   EXPECT_FALSE(rows_to_resume(ids(40), 39, std::vector<std::int32_t>{1, 2, 3}));
   EXPECT_FALSE(rows_to_resume(ids(40), 39, std::vector<std::int32_t>{}));
-  EXPECT_FALSE(rows_to_resume(ids(10), 9, std::vector<std::int32_t>{100})) << "nothing to go on from";
+  EXPECT_FALSE(rows_to_resume(ids(10), 9, std::vector<std::int32_t>{100}))
+      << "nothing to go on from";
   EXPECT_FALSE(rows_to_resume(ids(1), 0, ids(5))) << "nothing was computed";
 }
 

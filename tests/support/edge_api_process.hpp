@@ -53,7 +53,6 @@ class ApiClient {
     return nlohmann::json::parse(body_of(reply));
   }
 
-
  protected:
   /// `line` ends with the address.
   void meet(const std::string& line) {

@@ -58,7 +58,8 @@ class FaultRun {
     auto limit = begun;
     for (const auto& generation : schedule_.generations) {
       const auto at = begun + generation.at;
-      limit = std::max(limit, at + generation.turns * (longest(generation.request) + farewell_limit));
+      limit =
+          std::max(limit, at + generation.turns * (longest(generation.request) + farewell_limit));
       ++to_come_;
       time_.at(at, [&] { begin(generation); });
     }
@@ -283,9 +284,8 @@ class FaultRun {
   void expect_nothing_held() {
     const auto& options = world_.options();
     // Contexts that an edge could not close any more go with their time to live.
-    time_.advance(options.conversations.ttl +
-                  std::max(options.context_ttl, options.grace_time) + 2 * options.sweep_interval +
-                  std::chrono::seconds(10));
+    time_.advance(options.conversations.ttl + std::max(options.context_ttl, options.grace_time) +
+                  2 * options.sweep_interval + std::chrono::seconds(10));
     for (std::size_t i = 0; i < options.clouds; ++i) {
       SCOPED_TRACE("cloud " + std::to_string(i));
       expect_nothing_held_by(world_.cloud(i));
