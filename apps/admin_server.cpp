@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "apps/json_response.hpp"
+#include "apps/web_page_guard.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -26,15 +27,9 @@ http::Response order_refused(int status, const std::string& sentence) {
   return json_reply(status, {{"error", sentence}});
 }
 
-/// Any web page can make the browser of somebody on this machine send requests to loopback, under a
-/// name of its own that leads here, or with its address as their origin. Neither is let through.
+/// Tools send no origin.
 std::optional<http::Response> refuse_pages(const http::Request& request) {
-  const auto host = transport::parse_endpoint(request.host.ends_with(']') ||
-                                                      request.host.find(':') == std::string::npos
-                                                  ? request.host + ":80"
-                                                  : request.host);
-  const bool to_loopback = request.host.empty() || (host && transport::is_loopback(*host));
-  if (to_loopback && request.origin.empty()) return std::nullopt;
+  if (is_for_loopback(request) && request.origin.empty()) return std::nullopt;
   return order_refused(403, "this address is for tools on this machine, not for web pages");
 }
 

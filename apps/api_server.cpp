@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "apps/web_page_guard.hpp"
 #include "model/chat_template.hpp"
 
 namespace cecollm::apps {
@@ -10,6 +11,13 @@ namespace {
 /// Beside those that generate: probes, lists, clients that are told to come back.
 constexpr std::size_t spare_connections = 32;
 constexpr std::size_t max_request_bytes = 4U << 20U;
+
+std::optional<http::Response> refuse_foreign_pages(const http::Request& request) {
+  if (is_for_loopback(request) && !is_from_another_site(request)) return std::nullopt;
+  return api::error_response({403,
+                              "this address is for programs on this machine, not for web pages of "
+                              "other sites: give it keys (--api-keys) to serve those"});
+}
 
 }  // namespace
 
@@ -41,7 +49,9 @@ Outcome<http::Server> start_api_server(const ApiSettings& settings, std::vector<
     server.admit = [guard = std::move(guard)](http::Request& request) {
       return guard->admit(request);
     };
-  } else if (!transport::is_loopback(*settings.listen)) {
+  } else if (transport::is_loopback(*settings.listen)) {
+    server.admit = refuse_foreign_pages;
+  } else {
     logger.warning("the API asks nobody for a key, and other hosts may reach it",
                    {{"listen", transport::to_string(*settings.listen)},
                     {"mend", "set api.keys (--api-keys), or listen on loopback"}});

@@ -103,6 +103,22 @@ TEST_F(EdgeApiAlone, HasOneShapeForEveryError) {
   }
 }
 
+TEST_F(EdgeApiAlone, IsNotForWebPagesOfOtherSites) {
+  const std::string ours = "Host: " + edge_->address() + "\r\n";
+  EXPECT_THAT(edge_->get("/v1/models", ours), HasSubstr(" 200 OK\r\n"));
+  EXPECT_THAT(edge_->get("/v1/models", ours + "Origin: http://" + edge_->address() + "\r\n"),
+              HasSubstr(" 200 OK\r\n"))
+      << "the page of the edge itself";
+  EXPECT_THAT(edge_->get("/v1/models", "Host: localhost:8080\r\n"), HasSubstr(" 200 OK\r\n"));
+  for (const auto& headers :
+       {ours + "Origin: https://example.org\r\n", ours + "Origin: null\r\n",
+        std::string("Host: example.org\r\n"), std::string("Host: example.org:8080\r\n")}) {
+    const auto reply = edge_->get("/v1/models", headers);
+    EXPECT_THAT(reply, HasSubstr(" 403 ")) << headers;
+    EXPECT_THAT(reply, HasSubstr("web pages of other sites"));
+  }
+}
+
 TEST_F(EdgeApiAlone, TakesTextInEveryScript) {
   const std::string text = "Été, 日本語, 🦊!";
   const auto ids = json::parse(EdgeApiProcess::body_of(
