@@ -6,8 +6,7 @@ namespace cecollm::apps {
 
 bool is_for_loopback(const http::Request& request) {
   if (request.host.empty()) return true;
-  const bool no_port =
-      request.host.ends_with(']') || request.host.find(':') == std::string::npos;
+  const bool no_port = request.host.ends_with(']') || request.host.find(':') == std::string::npos;
   const auto host = transport::parse_endpoint(no_port ? request.host + ":80" : request.host);
   return host && transport::is_loopback(*host);
 }
