@@ -20,7 +20,8 @@ void read_chat_template(const ModelSettings& model, api::ServiceSetting& service
                         const monitoring::Logger& logger);
 
 /// Serves `routes` and the node's health at the API's address, which is set, until the server's
-/// end. A null `guard` lets everybody in but, on loopback, web pages of other sites. Fails where the address cannot be had.
+/// end. A null `guard` lets everybody in but, on loopback, web pages of other sites. Fails where
+/// the address cannot be had.
 Outcome<http::Server> start_api_server(const ApiSettings& settings, std::vector<http::Route> routes,
                                        const std::shared_ptr<NodeHealth>& health,
                                        std::shared_ptr<const KeyGuard> guard,
