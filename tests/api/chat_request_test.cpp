@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/served_model.hpp"
+
 namespace cecollm::api {
 namespace {
 
@@ -10,17 +12,10 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Result<ChatRequest> parse_chat(std::string_view body) {
-  const ServedModel model{
-      .name = "little",
-      .vocabulary = 100,
-      .max_positions = 512,
-      .exit_layers = {3, 6},
-      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-      .has_tokenizer = true};
   actors::GenerationRequest defaults;
   defaults.max_tokens = 77;
   defaults.thresholds.values = {0.8F, 0.8F};
-  return parse_chat_request(body, defaults, model, 4711);
+  return parse_chat_request(body, defaults, tests::served_model(), 4711);
 }
 
 /// The request with a message and these fields.

@@ -3,22 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/served_model.hpp"
+
 namespace cecollm::api {
 namespace {
 
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-ServedModel served_model() {
-  return {
-      .name = "little",
-      .vocabulary = 100,
-      .max_positions = 512,
-      .exit_layers = {3, 6},
-      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-      .has_tokenizer = true};
-}
 
 actors::GenerationRequest edge_defaults() {
   actors::GenerationRequest defaults;
@@ -30,7 +22,8 @@ actors::GenerationRequest edge_defaults() {
   return defaults;
 }
 
-Result<CompletionRequest> parse(std::string_view body, const ServedModel& model = served_model()) {
+Result<CompletionRequest> parse(std::string_view body,
+                                const ServedModel& model = tests::served_model()) {
   return parse_completion_request(body, edge_defaults(), model, 4711);
 }
 
@@ -102,7 +95,7 @@ TEST(CompletionRequest, RefusesPromptsThatAreNone) {
 }
 
 TEST(CompletionRequest, WantsIdsWhereThereIsNoTokenizer) {
-  auto model = served_model();
+  auto model = tests::served_model();
   model.has_tokenizer = false;
   expect_refused(parse(R"({"prompt":"Once"})", model), "prompt", "no tokenizer.json");
   EXPECT_TRUE(parse(R"({"prompt":[1]})", model));
@@ -278,7 +271,7 @@ TEST(CompletionRequest, RefusesAnExtensionThatMakesNoSense) {
 }
 
 TEST(CompletionRequest, RefusesTheCloudWhereThereIsNone) {
-  auto model = served_model();
+  auto model = tests::served_model();
   model.modes = {policy::Mode::standalone};
   expect_refused(parse(R"({"prompt":"a","cecollm":{"mode":"collaborative"}})", model),
                  "cecollm.mode", "is to be standalone here");
@@ -286,7 +279,7 @@ TEST(CompletionRequest, RefusesTheCloudWhereThereIsNone) {
 }
 
 TEST(CompletionRequest, RefusesToStayOnTheEdgeWhereThereIsNone) {
-  auto model = served_model();
+  auto model = tests::served_model();
   model.modes = {policy::Mode::cloud_only};
   expect_refused(parse(R"({"prompt":"a","cecollm":{"mode":"standalone"}})", model), "cecollm.mode",
                  "is to be cloud-only here");

@@ -7,19 +7,14 @@
 
 #include "api/error.hpp"
 #include "api/token_requests.hpp"
+#include "tests/support/served_model.hpp"
 
 namespace cecollm::api {
 namespace {
 
 using policy::Source;
 
-const ServedModel model_of_responses{
-    .name = "little",
-    .vocabulary = 100,
-    .max_positions = 512,
-    .exit_layers = {3, 6},
-    .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-    .has_tokenizer = false};
+const ServedModel model_of_responses = tests::served_model();
 
 const ResponseHead head{"cmpl-1", 1700000000, "little"};
 

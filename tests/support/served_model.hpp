@@ -1,0 +1,18 @@
+#pragma once
+// A model as requests and responses of the API see it.
+
+#include "api/served_model.hpp"
+
+namespace cecollm::tests {
+
+inline api::ServedModel served_model() {
+  return {
+      .name = "little",
+      .vocabulary = 100,
+      .max_positions = 512,
+      .exit_layers = {3, 6},
+      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
+      .has_tokenizer = true};
+}
+
+}  // namespace cecollm::tests
