@@ -160,9 +160,14 @@ void ConnectionBroker::on_tick() {
   }
 }
 
-void ConnectionBroker::write(std::vector<char> bytes) {
+SocketScribe* ConnectionBroker::socket() {
+  auto scribe = by_id(handle_);
+  return scribe ? dynamic_cast<SocketScribe*>(&*scribe) : nullptr;
+}
+
+bool ConnectionBroker::write(std::vector<char> bytes) {
   if (!valid(handle_)) {
-    return;
+    return false;
   }
   auto& buffer = wr_buf(handle_);
   if (buffer.empty()) {
@@ -171,13 +176,13 @@ void ConnectionBroker::write(std::vector<char> bytes) {
     buffer.insert(buffer.end(), bytes.begin(), bytes.end());
   }
   flush(handle_);
+  const auto* scribe = socket();
+  return scribe != nullptr && !scribe->has_unsent();
 }
 
 void ConnectionBroker::shut_down_writing() {
-  if (auto scribe = by_id(handle_)) {
-    if (auto* socket = dynamic_cast<SocketScribe*>(&*scribe)) {
-      socket->shut_down_writing();
-    }
+  if (auto* scribe = socket()) {
+    scribe->shut_down_writing();
   }
 }
 

@@ -48,8 +48,10 @@ class ConnectionBroker : public caf::io::broker, private ByteStream {
   void open();
   void begin(Result<std::unique_ptr<SecureStream>> stream, const std::string& peer);
   void on_tick();
+  /// Null once it is closed.
+  SocketScribe* socket();
 
-  void write(std::vector<char> bytes) override;
+  bool write(std::vector<char> bytes) override;
   void shut_down_writing() override;
   void set_reading(bool wanted) override;
 

@@ -76,9 +76,10 @@ void MemoryConnection::begin(const std::string& peer_identity, std::unique_ptr<L
   connection_.begin(LinkedSession(std::move(session), std::move(link)), "memory");
 }
 
-void MemoryConnection::write(std::vector<char> bytes) {
+bool MemoryConnection::write(std::vector<char> bytes) {
   untaken_ += bytes.size();
   send(peer_, WireBytes{std::move(bytes)});
+  return false;
 }
 
 void MemoryConnection::shut_down_writing() {

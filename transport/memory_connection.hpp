@@ -50,7 +50,7 @@ class MemoryConnection : public caf::event_based_actor, private ByteStream {
   bool cut_ = false;  // the peer does not hear of our end
 
  private:
-  void write(std::vector<char> bytes) override;
+  bool write(std::vector<char> bytes) override;
   void shut_down_writing() override;
   void set_reading(bool wanted) override;
   void read_pending();

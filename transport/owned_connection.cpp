@@ -102,9 +102,12 @@ void OwnedConnection::release() {
 }
 
 void OwnedConnection::settle() {
-  auto output = session_->take_output(now());
-  if (!output.empty()) {
-    stream_->write(std::move(output));
+  for (auto output = session_->take_output(now()); !output.empty();
+       output = session_->take_output(now())) {
+    if (!stream_->write(std::move(output))) {
+      break;
+    }
+    session_->output_sent(0, now());
   }
   for (auto& event : session_->take_events()) {
     report(event);

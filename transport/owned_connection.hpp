@@ -20,7 +20,9 @@ namespace cecollm::transport {
 /// The carrier of bytes, as the actor implements it.
 class ByteStream {
  public:
-  virtual void write(std::vector<char> bytes) = 0;
+  /// Takes the bytes. True: nothing is left to be sent. False: stream_sent() will say how much is,
+  /// as they go.
+  virtual bool write(std::vector<char> bytes) = 0;
   virtual void shut_down_writing() = 0;
   /// Whether bytes are wanted; called when that changes.
   virtual void set_reading(bool wanted) = 0;

@@ -1,11 +1,25 @@
 #include "transport/socket_scribe.hpp"
 
+#include <utility>
+
 #include <caf/io/network/native_socket.hpp>
 #include <sys/socket.h>
 
 namespace cecollm::transport {
 
 namespace net = caf::io::network;
+using caf::policy::tcp;
+
+net::rw_state SocketScribe::Tcp::read_some(std::size_t& result, net::native_socket socket,
+                                           void* buffer, std::size_t size) {
+  if (std::exchange(drained_, false)) {
+    result = 0;
+    return net::rw_state::success;
+  }
+  const auto state = tcp::read_some(result, socket, buffer, size);
+  drained_ = state == net::rw_state::success && result > 0 && result < size;
+  return state;
+}
 
 SocketScribe::SocketScribe(net::default_multiplexer& multiplexer, net::native_socket socket)
     : scribe(net::conn_hdl_from_socket(socket)), stream_(multiplexer, socket) {}
@@ -53,6 +67,15 @@ void SocketScribe::graceful_shutdown() {
 }
 
 void SocketScribe::flush() {
+  auto& bytes = stream_.wr_buf();
+  if (!stream_.has_unsent() && !bytes.empty()) {
+    std::size_t written = 0;
+    // The loop meets an error again, and reports it.
+    if (tcp::write_some(written, stream_.fd(), bytes.data(), bytes.size()) ==
+        net::rw_state::success) {
+      bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(written));
+    }
+  }
   stream_.flush(this);
 }
 
