@@ -21,7 +21,7 @@ using generation_actor = caf::typed_actor<
     /// The cloud has none for this position: fall back.
     caf::reacts_to<CloudFailed>,
     /// The ask for this position is late: fall back.
-    caf::reacts_to<DeadlinePassed>,
+    caf::reacts_to<DeadlineBell>,
     /// The link sends nothing more of this generation: go on alone.
     caf::reacts_to<UploadStopped>,
     /// The edge works with the cloud, or alone, from the next token on.

@@ -172,8 +172,8 @@ struct UploadStopped {
 };
 
 // --- generation → itself
-struct DeadlinePassed {
-  std::int64_t position = 0;
+struct DeadlineBell {
+  caf::actor_clock::time_point time;
 };
 
 // --- network probe → cloud link, and back

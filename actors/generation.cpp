@@ -44,8 +44,25 @@ milliseconds deadline_of_next(const GenerationState& state) {
   return state.output.empty() ? state.request.first_token_deadline : state.request.token_deadline;
 }
 
+/// Whether the cloud's token for this position is wanted still.
+bool is_awaited(const GenerationState& state, std::int64_t position) {
+  if (state.path == Path::on_cloud) return position == state.wanted_on_cloud;
+  return state.waiting && state.waiting->position == position;
+}
+
+void ring_at(GenerationSelf self, caf::actor_clock::time_point time) {
+  self->state.rings_at = time;
+  self->delayed_send(self, time - self->clock().now(), DeadlineBell{time});
+}
+
+/// One bell serves token after token: it is hung further on when it rings too early, so that a token
+/// does not wake the clock's thread.
 void expect_by_deadline(GenerationSelf self, std::int64_t position) {
-  self->delayed_send(self, deadline_of_next(self->state), DeadlinePassed{position});
+  auto& state = self->state;
+  state.expected = {position, self->clock().now() + deadline_of_next(state)};
+  if (!state.rings_at || *state.rings_at > state.expected->due) {
+    ring_at(self, state.expected->due);
+  }
 }
 
 /// Opens the edge's session and runs everything known so far through the first stage.
@@ -360,15 +377,29 @@ void request_changed(GenerationSelf self, const RequestChanged& change) {
 
 void deadline_passed(GenerationSelf self, std::int64_t position) {
   auto& state = self->state;
-  if (state.path == Path::on_cloud && position == state.wanted_on_cloud) {
+  if (!is_awaited(state, position)) return;
+  if (state.path == Path::on_cloud) {
     warn(state, state.setting.shallow ? "the cloud was late; the edge went on alone"
                                       : "the cloud was late");
     self->send(state.setting.link, AbandonAsk{state.context, position});
     take_over(self, policy::ModeReason::asks_expired);
-  } else if (state.waiting && state.waiting->position == position) {
+  } else {
     warn(state, "the cloud was late");
     self->send(state.setting.link, AbandonAsk{state.context, position});
     fall_back(self, monitoring::AskOutcome::late);
+  }
+}
+
+void bell_rang(GenerationSelf self, caf::actor_clock::time_point time) {
+  auto& state = self->state;
+  if (state.rings_at == time) state.rings_at.reset();
+  if (!state.expected) return;
+  const auto [position, due] = *state.expected;
+  if (self->clock().now() >= due) {
+    state.expected.reset();
+    deadline_passed(self, position);
+  } else if (!state.rings_at && is_awaited(state, position)) {
+    ring_at(self, due);
   }
 }
 
@@ -566,8 +597,8 @@ generation_actor::behavior_type generation(GenerationSelf self, GenerationSettin
       [self](const RequestChanged& change) {
         if (!self->state.finishing) request_changed(self, change);
       },
-      [self](const DeadlinePassed& deadline) {
-        if (!self->state.finishing) deadline_passed(self, deadline.position);
+      [self](const DeadlineBell& bell) {
+        if (!self->state.finishing) bell_rang(self, bell.time);
       },
       [self](const ComputeFailed& failure) {
         if (!self->state.finishing) {

@@ -40,7 +40,7 @@ generation_actor::behavior_type generation_that_hears(generation_actor::pointer,
           [](const UploadStopped&) {},
           [](const ModeChanged&) {},
           [](const RequestChanged&) {},
-          [](const DeadlinePassed&) {},
+          [](const DeadlineBell&) {},
           [](const ComputeFailed&) {},
           [](const CancelGeneration&) {
           }};

@@ -21,7 +21,7 @@ generation_actor::behavior_type deciding_generation(generation_actor::pointer,
           [](const UploadStopped&) {},
           [](const ModeChanged&) {},
           [](const RequestChanged&) {},
-          [](const DeadlinePassed&) {},
+          [](const DeadlineBell&) {},
           [](const ComputeFailed&) {},
           [](const CancelGeneration&) {
           }};
