@@ -1,5 +1,5 @@
 #pragma once
-// The actor system of a node: message types, I/O, and a scheduler that wakes at once.
+// The actor system of a node: message types, I/O, and who runs the light actors.
 
 #include <caf/all.hpp>
 
@@ -7,10 +7,9 @@ namespace cecollm::actors {
 
 class SystemConfig : public caf::actor_system_config {
  public:
-  /// `scheduler_threads` serve the light actors; whatever computes has its own thread. A token goes
-  /// from one light actor to the next, so a second thread does no work but is woken for each of
-  /// them: a token took 30 % longer with it (bench/collaboration_bench on two cores).
-  explicit SystemConfig(std::size_t scheduler_threads = 1);
+  /// A test that moves its actors itself chooses CAF's scheduler for that.
+  enum class LightActors { on_io_thread, by_scheduler_policy };
+  explicit SystemConfig(LightActors light_actors = LightActors::on_io_thread);
 };
 
 }  // namespace cecollm::actors

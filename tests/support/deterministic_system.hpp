@@ -20,7 +20,8 @@ class DeterministicConfig : public actors::SystemConfig {
   using Extension = std::function<void(caf::actor_system_config&)>;
 
   /// `extend` adds the message types of further folders.
-  explicit DeterministicConfig(const Extension& extend = {}) {
+  explicit DeterministicConfig(const Extension& extend = {})
+      : SystemConfig(LightActors::by_scheduler_policy) {
     if (extend) extend(*this);
     set("scheduler.policy", caf::atom("testing"));
     set("middleman.network-backend", caf::atom("testing"));

@@ -1,0 +1,95 @@
+#include "actors/light_scheduler.hpp"
+
+#include <utility>
+
+#include <caf/io/middleman.hpp>
+
+namespace cecollm::actors {
+
+LightScheduler::LightScheduler(caf::actor_system& system) : abstract_coordinator(system) {}
+
+caf::actor_system::module* LightScheduler::make(caf::actor_system& system,
+                                                caf::detail::type_list<>) {
+  return new LightScheduler(system);  // the system owns its modules
+}
+
+caf::io::network::multiplexer& LightScheduler::io() {
+  return system().middleman().backend();
+}
+
+void LightScheduler::enqueue(caf::resumable* job) {
+  {
+    const std::lock_guard lock(mutex_);
+    due_.push_back(job);
+    if (std::exchange(turn_posted_, true)) return;
+  }
+  post_turn();
+}
+
+void LightScheduler::post_turn() {
+  io().post([this] { take_turn(); });
+}
+
+std::vector<caf::resumable*> LightScheduler::take_due() {
+  const std::lock_guard lock(mutex_);
+  turn_posted_ = !due_.empty();
+  return std::exchange(due_, {});
+}
+
+void LightScheduler::take_turn() {
+  std::size_t ran = 0;
+  for (auto jobs = take_due(); !jobs.empty(); jobs = take_due()) {
+    for (auto* job : jobs) run(job);
+    ran += jobs.size();
+    if (ran >= jobs_per_turn) {
+      post_turn();  // the sockets' turn
+      return;
+    }
+  }
+}
+
+void LightScheduler::run(caf::resumable* job) {
+  switch (job->resume(&io(), max_throughput())) {
+    case caf::resumable::resume_later:
+      enqueue(job);  // its reference stays with it
+      break;
+    case caf::resumable::shutdown_execution_unit:
+      break;
+    case caf::resumable::done:
+    case caf::resumable::awaiting_message:
+      caf::intrusive_ptr_release(job);
+      break;
+  }
+}
+
+void LightScheduler::start() {
+  timer_ = std::thread([this] {
+    CAF_SET_LOGGER_SYS(&system());
+    system().thread_started();
+    clock_.run_dispatch_loop();
+    system().thread_terminates();
+  });
+  abstract_coordinator::start();
+}
+
+void LightScheduler::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    turn_posted_ = true;  // nobody would take it any more
+  }
+  for (;;) {
+    std::vector<caf::resumable*> jobs;
+    {
+      const std::lock_guard lock(mutex_);
+      jobs.swap(due_);
+    }
+    if (jobs.empty()) break;
+    for (auto* job : jobs) run(job);
+  }
+  stop_actors();
+  clock_.cancel_dispatch_loop();
+  timer_.join();
+  for (auto* job : due_) cleanup_and_release(job);
+}
+
+}  // namespace cecollm::actors
