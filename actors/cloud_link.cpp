@@ -242,6 +242,7 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
       [self](const ResumeUpload& request) { return link::resume_upload(self, request); },
       [self](const UploadRows& rows) { link::add_rows(self, rows); },
       [self](const AskCloud& request) { link::ask(self, request); },
+      [self](const WithdrawAsk& ask) { link::withdraw(self, ask); },
       [self](const AbandonAsk& late) { link::abandon(self, late); },
       [self](const GenerateOnCloud& request) { link::generate_on_cloud(self, request); },
       [self](const CloseUpload& request) { return link::close(self, request); },

@@ -72,14 +72,15 @@ struct Upload {
     policy::Duration own_queue{0};  // what waited before it when it was sent
   };
   std::optional<Ask> ask;
-  std::optional<Ask> late;       // abandoned; its answer still tells about the link
+  std::optional<Ask> late;       // abandoned or withdrawn; its answer still tells about the link
   std::size_t history_sent = 0;  // output ids that the cloud knows, in this epoch
   int reopened_in_vain = 0;      // since the last answer
   std::uint64_t answered = 0;    // rows that an answer has used
-  TraceHandle trace;             // mostly null
-  bool keep = false;             // when it is closed, for the conversation
-  bool kept = false;             // by no generation now
-  bool resumed = false;          // its cloud's context is of an earlier generation
+  std::uint64_t answered_before = 0;  // of them in the conversation's earlier generations
+  TraceHandle trace;                  // mostly null
+  bool keep = false;                  // when it is closed, for the conversation
+  bool kept = false;                  // by no generation now
+  bool resumed = false;               // its cloud's context is of an earlier generation
   /// Rows from here on that a cloud may hold are of a text that was given up, unless it is one of
   /// `told`. None: there are no such rows.
   std::optional<std::uint64_t> void_from;

@@ -104,6 +104,7 @@ UploadResumed resume_upload(Self self, const ResumeUpload& request) {
     upload->told.clear();
   }
   upload->answered = std::min(upload->answered, request.rows);
+  upload->answered_before = upload->answered;
   upload->kept = false;
   upload->keep = false;
   upload->resumed = true;
@@ -180,6 +181,11 @@ void ask(Self self, const AskCloud& request) {
     fail_ask(self, *upload, "the cloud does not serve this context any more", false, true);
     return;
   }
+  if (request.ahead && upload->late) {
+    // Asks in vain must not queue up at a cloud that is slower than the edge.
+    fail_ask(self, *upload, "an earlier ask of this context is under way", false, true);
+    return;
+  }
   switch (policy::decide_ask(self->clock().now(), can_upload(self), state.gate, cost_of_ask(self),
                              request.deadline)) {
     case policy::AskVerdict::ask:
@@ -200,6 +206,13 @@ void ask(Self self, const AskCloud& request) {
       fail_ask(self, *upload, "the cloud's answer would have come too late", false, true);
       break;
   }
+}
+
+void withdraw(Self self, const WithdrawAsk& ask) {
+  auto* upload = find(self, ask.generation);
+  if (upload == nullptr || !upload->ask || upload->ask->position != ask.position) return;
+  if (upload->ask->sent) upload->late = std::move(upload->ask);
+  upload->ask.reset();
 }
 
 void abandon(Self self, const AbandonAsk& late) {
@@ -326,6 +339,8 @@ void replied(Self self, const transport::Reply& reply, std::size_t frame_bytes) 
     }
     asked->reset();
   }
+  // The cloud does not answer what a later ask of the same context has overtaken.
+  if (upload->late && std::cmp_less(upload->late->position, reply.position)) upload->late.reset();
   acknowledge(self, reply.context, *upload, reply.next_sequence, queue + compute);
 }
 

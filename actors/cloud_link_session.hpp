@@ -57,6 +57,7 @@ UploadResumed resume_upload(Self self, const ResumeUpload& request);
 void generate_on_cloud(Self self, const GenerateOnCloud& request);
 void add_rows(Self self, const UploadRows& rows);
 void ask(Self self, const AskCloud& request);
+void withdraw(Self self, const WithdrawAsk& ask);
 void abandon(Self self, const AbandonAsk& late);
 /// Standalone begins or ends.
 void hold_rows(Self self, bool hold);

@@ -67,6 +67,7 @@ void keep_upload(Self self, GenerationId generation, Upload& upload) {
   auto closed = std::move(upload.closed);
   upload.closed = {};
   auto stats = upload.stats - std::exchange(upload.stats_before, upload.stats);
+  stats.rows_answered = upload.answered - upload.answered_before;
   stats.kept_bytes = upload.log.memory_bytes();
   forget_rows(self, generation);
   show_levels(self);
@@ -139,7 +140,8 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
   count_wasted(self, upload);
   trace_given_up(self, upload);
   auto closed = std::move(upload.closed);
-  const auto stats = upload.stats - upload.stats_before;
+  auto stats = upload.stats - upload.stats_before;
+  stats.rows_answered = upload.answered - upload.answered_before;
   self->state.uploads.erase(generation);
   show_levels(self);
   if (closed.pending()) closed.deliver(stats);

@@ -16,11 +16,13 @@ using generation_actor = caf::typed_actor<
     caf::reacts_to<ExitTaken>,
     /// No exit was: ask the cloud, or take the last exit's token.
     caf::reacts_to<NoExitSure>,
+    /// Ask the cloud already, if this generation does.
+    caf::reacts_to<AskLikely>,
     /// The cloud's token, unless its deadline has passed.
     caf::reacts_to<CloudAnswered>,
     /// The cloud has none for this position: fall back.
     caf::reacts_to<CloudFailed>,
-    /// The ask for this position is late: fall back.
+    /// Timer: fall back if the ask is late.
     caf::reacts_to<DeadlineBell>,
     /// The link sends nothing more of this generation: go on alone.
     caf::reacts_to<UploadStopped>,
@@ -41,12 +43,14 @@ struct BeginDecisions {
   GenerationId generation = 0;
   policy::ExitThresholds thresholds;
   generation_actor reply_to;
+  bool foretell = false;  // wants AskLikely
   TraceHandle trace = {};
 };
 using exit_decision_actor = caf::typed_actor<
     /// Remember the thresholds of a generation, or new ones.
     caf::reacts_to<BeginDecisions>,
-    /// Apply the exit rule: answer the generation, or send shallow compute deeper.
+    /// Apply the exit rule: answer the generation, or send shallow compute deeper, and say if that
+    /// will probably be in vain.
     caf::reacts_to<ExitRead>,
     /// Forget a generation.
     caf::reacts_to<EndDecisions>>;
@@ -123,6 +127,8 @@ using cloud_link_actor = caf::typed_actor<
     caf::reacts_to<UploadRows>,
     /// Ask for a token, behind the rows that are missing, if the answer can be expected in time.
     caf::reacts_to<AskCloud>,
+    /// An exit gave that ask's token.
+    caf::reacts_to<WithdrawAsk>,
     /// That ask was late: ask nothing more until the cloud has shown a sign of life.
     caf::reacts_to<AbandonAsk>,
     /// Cloud-only: run the whole generation there.

@@ -102,6 +102,11 @@ struct NoExitSure {
   model::Reading reading;
 };
 
+/// A later exit is being run, and the cloud will probably be asked in the end.
+struct AskLikely {
+  std::int64_t position = 0;
+};
+
 // --- generation → exit decision
 struct EndDecisions {
   GenerationId generation = 0;
@@ -113,6 +118,12 @@ struct AskCloud {
   std::int64_t position = 0;
   std::chrono::milliseconds deadline{0};  // from now
   std::vector<model::TokenId> output;     // all emitted ids, only where a penalty looks at them
+  bool ahead = false;                     // an exit of the edge may still give the token
+};
+/// An exit gave the token of an ask that was made ahead: nobody waits for its answer.
+struct WithdrawAsk {
+  GenerationId generation = 0;
+  std::int64_t position = 0;
 };
 /// The ask's deadline has passed: the token was decided without the cloud.
 struct AbandonAsk {

@@ -1,6 +1,15 @@
 #include "actors/exit_decision.hpp"
 
 namespace cecollm::actors {
+namespace {
+
+void learn(policy::AskForecast& forecast, ExitDecisionState::Generation& generation, bool asked) {
+  for (const auto& [exit, confidence] : std::exchange(generation.unsure, {})) {
+    forecast.learn(confidence, exit, generation.thresholds, asked);
+  }
+}
+
+}  // namespace
 
 exit_decision_actor::behavior_type exit_decision(
     exit_decision_actor::stateful_pointer<ExitDecisionState> self,
@@ -8,12 +17,17 @@ exit_decision_actor::behavior_type exit_decision(
   self->state.metrics = metrics;
   return {
       [self](const BeginDecisions& begin) {
-        self->state.generations[begin.generation] = {begin.thresholds, begin.reply_to, begin.trace};
+        self->state.generations[begin.generation] = {
+            begin.thresholds, begin.reply_to, begin.foretell, begin.trace, {}};
       },
       [self](const ExitRead& read) {
         const auto found = self->state.generations.find(read.generation);
         if (found == self->state.generations.end()) return;  // ended while its layers ran
-        const auto& [thresholds, reply_to, trace] = found->second;
+        auto& generation = found->second;
+        auto& forecast = self->state.forecast;
+        const auto& thresholds = generation.thresholds;
+        const auto& reply_to = generation.reply_to;
+        const auto& trace = generation.trace;
         const auto begun = trace ? self->clock().now() : caf::actor_clock::time_point{};
         const policy::Confidence confidence{read.reading.confidence};
         self->state.metrics->exit_confidence[read.exit].Observe(confidence.max_probability);
@@ -28,14 +42,20 @@ exit_decision_actor::behavior_type exit_decision(
         }
         switch (verdict) {
           case policy::ExitVerdict::emit:
+            learn(forecast, generation, false);
             self->send(reply_to, ExitTaken{read.position, read.exit, read.reading});
             break;
           case policy::ExitVerdict::deeper:
             // Back to whoever read this exit: the two actors need not know each other in advance.
             self->send(caf::actor_cast<shallow_compute_actor>(self->current_sender()),
                        Deepen{read.generation, read.exit + 1});
+            generation.unsure.emplace_back(read.exit, confidence);
+            if (generation.foretell && forecast.likely(confidence, read.exit, thresholds)) {
+              self->send(reply_to, AskLikely{read.position});
+            }
             break;
           case policy::ExitVerdict::not_sure:
+            learn(forecast, generation, true);
             self->send(reply_to, NoExitSure{read.position, read.exit, read.reading});
             break;
         }

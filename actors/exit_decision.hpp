@@ -1,11 +1,14 @@
 #pragma once
-// Exit decision: applies policy::decide_exit to what the exits read. Light work, so it shares CAF's
-// scheduler.
+// Exit decision: applies policy::decide_exit to what the exits read, and foretells from what it saw
+// when the cloud will be asked. Light work, so it shares CAF's scheduler.
 
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "actors/type_ids.hpp"
 #include "monitoring/metrics.hpp"
+#include "policy/ask_forecast.hpp"
 
 namespace cecollm::actors {
 
@@ -15,8 +18,12 @@ struct ExitDecisionState {
   struct Generation {
     policy::ExitThresholds thresholds;
     generation_actor reply_to;
+    bool foretell = false;
     TraceHandle trace;
+    /// Exits of the present position that were not sure.
+    std::vector<std::pair<std::size_t, policy::Confidence>> unsure;
   };
+  policy::AskForecast forecast;
   std::map<GenerationId, Generation> generations;
 };
 

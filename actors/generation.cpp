@@ -1,5 +1,6 @@
 #include "actors/generation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -55,8 +56,8 @@ void ring_at(GenerationSelf self, caf::actor_clock::time_point time) {
   self->delayed_send(self, time - self->clock().now(), DeadlineBell{time});
 }
 
-/// One bell serves token after token: it is hung further on when it rings too early, so that a token
-/// does not wake the clock's thread.
+/// One bell serves token after token: it is hung further on when it rings too early, so that a
+/// token does not wake the clock's thread.
 void expect_by_deadline(GenerationSelf self, std::int64_t position) {
   auto& state = self->state;
   state.expected = {position, self->clock().now() + deadline_of_next(state)};
@@ -71,7 +72,8 @@ void begin_local(GenerationSelf self) {
   const bool upload = state.path == Path::with_cloud;
   state.session_open = true;
   self->send(state.setting.decisions,
-             BeginDecisions{state.context, state.request.thresholds, self, state.timeline.trace()});
+             BeginDecisions{state.context, state.request.thresholds, self,
+                            upload && state.request.ask_ahead, state.timeline.trace()});
   BeginSession session{state.context, state.request.sampling, state.setting.decisions,
                        upload ? state.setting.link : cloud_link_actor{}, self};
   session.metrics = state.setting.metrics;
@@ -258,7 +260,7 @@ void fall_back(GenerationSelf self, monitoring::AskOutcome outcome) {
   state.setting.metrics->asks[outcome].Increment();
   const auto fallback = std::exchange(state.waiting, std::nullopt);
   const auto now = self->clock().now();
-  const AskEnd end{outcome, now - fallback->asked, {}, {}};
+  const AskEnd end{outcome, now - fallback->since, {}, {}, {}};
   state.result.cloud_wait += end.wait;
   if (outcome != monitoring::AskOutcome::skipped) {
     state.setting.metrics->cloud_wait.Observe(monitoring::seconds(end.wait));
@@ -292,16 +294,65 @@ void take_over(GenerationSelf self, policy::ModeReason reason) {
   begin_local(self);
 }
 
+void ask_cloud(GenerationSelf self, std::int64_t position, bool ahead) {
+  const auto& state = self->state;
+  self->send(state.setting.link,
+             AskCloud{state.context, position, deadline_of_next(state),
+                      penalties(state) ? state.output : std::vector<model::TokenId>{}, ahead});
+}
+
+void ask_likely(GenerationSelf self, std::int64_t position) {
+  auto& state = self->state;
+  if (state.path != Path::with_cloud || state.alone || state.ahead) return;
+  state.ahead = {position, self->clock().now(), {}, {}};
+  ask_cloud(self, position, true);
+}
+
+/// The edge gives the token itself.
+void withdraw_ask(GenerationSelf self) {
+  auto& state = self->state;
+  const auto ahead = std::exchange(state.ahead, std::nullopt);
+  if (!ahead) return;
+  ++state.result.asks_in_vain;
+  state.setting.metrics->asks_in_vain.Increment();
+  if (!ahead->answer) self->send(state.setting.link, WithdrawAsk{state.context, ahead->position});
+}
+
+void exit_taken(GenerationSelf self, const ExitTaken& taken) {
+  withdraw_ask(self);
+  emit(self, taken.reading, {policy::Source::Kind::exit, taken.exit}, false);
+}
+
+/// The awaited token, which came at `answered`.
+void take_answer(GenerationSelf self, const CloudAnswered& answer,
+                 caf::actor_clock::time_point answered) {
+  auto& state = self->state;
+  const auto waiting = std::exchange(state.waiting, std::nullopt);
+  const AskEnd end{monitoring::AskOutcome::answered, self->clock().now() - waiting->since,
+                   answer.queue, answer.compute, answered - waiting->asked};
+  state.result.cloud_wait += end.wait;
+  state.setting.metrics->asks[end.outcome].Increment();
+  state.setting.metrics->cloud_wait.Observe(monitoring::seconds(end.wait));
+  if (state.timeline) state.timeline.asked(waiting->asked, answered, answer.position, end);
+  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false, end);
+}
+
 void no_exit_sure(GenerationSelf self, const NoExitSure& reading) {
   auto& state = self->state;
   if (state.path == Path::local || state.alone) {
+    withdraw_ask(self);
     emit(self, reading.reading, {policy::Source::Kind::exit, reading.exit}, false);
     return;
   }
-  state.waiting = {reading.position, reading.exit, reading.reading, self->clock().now()};
-  self->send(state.setting.link,
-             AskCloud{state.context, reading.position, deadline_of_next(state),
-                      penalties(state) ? state.output : std::vector<model::TokenId>{}});
+  const auto now = self->clock().now();
+  const auto ahead = std::exchange(state.ahead, std::nullopt);
+  state.waiting = {reading.position, reading.exit, reading.reading, now,
+                   ahead ? ahead->asked : now};
+  if (ahead && ahead->answer) {
+    take_answer(self, *ahead->answer, ahead->answered);
+    return;
+  }
+  if (!ahead) ask_cloud(self, reading.position, false);
   expect_by_deadline(self, reading.position);
 }
 
@@ -314,21 +365,28 @@ void cloud_answered(GenerationSelf self, const CloudAnswered& answer) {
     emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, answer.last);
     return;
   }
-  if (!state.waiting || state.waiting->position != answer.position) return;  // too late
-  const auto asked = state.waiting->asked;
   const auto now = self->clock().now();
-  const AskEnd end{monitoring::AskOutcome::answered, now - asked, answer.queue, answer.compute};
-  state.result.cloud_wait += end.wait;
-  state.setting.metrics->asks[end.outcome].Increment();
-  state.setting.metrics->cloud_wait.Observe(monitoring::seconds(end.wait));
-  if (state.timeline) state.timeline.asked(asked, now, answer.position, end);
-  state.cloud_positions = answer.position;
-  state.waiting.reset();
-  emit(self, answer.reading, {policy::Source::Kind::cloud, 0}, false, end);
+  if (state.waiting && state.waiting->position == answer.position) {
+    take_answer(self, answer, now);
+  } else if (state.ahead && state.ahead->position == answer.position) {
+    state.ahead->answer = answer;
+    state.ahead->answered = now;
+  }  // else too late
 }
 
 void cloud_failed(GenerationSelf self, const CloudFailed& failure) {
   auto& state = self->state;
+  if (state.ahead && state.ahead->position == failure.position) {
+    state.ahead.reset();  // if the token is wanted after all, it is asked for then
+    return;
+  }
+  const bool waits = state.waiting && state.waiting->position == failure.position;
+  if (waits && failure.skipped && state.waiting->asked < state.waiting->since) {
+    // It was not worth asking ahead. By now it may be.
+    state.waiting->asked = state.waiting->since;
+    ask_cloud(self, failure.position, false);
+    return;
+  }
   warn(state, failure.reason);
   if (state.path == Path::on_cloud) {
     if (failure.user_error) {
@@ -336,7 +394,7 @@ void cloud_failed(GenerationSelf self, const CloudFailed& failure) {
     } else {
       take_over(self, policy::ModeReason::link_lost);
     }
-  } else if (state.waiting && state.waiting->position == failure.position) {
+  } else if (waits) {
     fall_back(self,
               failure.skipped ? monitoring::AskOutcome::skipped : monitoring::AskOutcome::lost);
   }
@@ -352,6 +410,7 @@ void upload_stopped(GenerationSelf self, const UploadStopped& stopped) {
   state.path = Path::local;
   switch_mode(state, self->clock().now(), policy::Mode::standalone,
               policy::ModeReason::budget_spent);
+  state.ahead.reset();
   if (state.waiting) fall_back(self, monitoring::AskOutcome::skipped);
 }
 
@@ -370,8 +429,9 @@ void request_changed(GenerationSelf self, const RequestChanged& change) {
   state.request.token_deadline = change.token_deadline;
   state.request.first_token_deadline = change.first_token_deadline;
   if (state.session_open) {
+    const bool foretell = state.path == Path::with_cloud && state.request.ask_ahead;
     self->send(state.setting.decisions, BeginDecisions{state.context, state.request.thresholds,
-                                                       self, state.timeline.trace()});
+                                                       self, foretell, state.timeline.trace()});
   }
 }
 
@@ -461,6 +521,8 @@ void close_upload(GenerationSelf self, bool flush) {
       .then(
           [self](const UploadStats& stats) {
             self->state.result.upload = stats;
+            self->state.cloud_positions = std::max(self->state.cloud_positions,
+                                                   static_cast<std::int64_t>(stats.rows_answered));
             say_goodbye(self);
           },
           [self](const caf::error&) {
@@ -576,11 +638,13 @@ generation_actor::behavior_type generation(GenerationSelf self, GenerationSettin
   start(self);
   return {
       [self](const ExitTaken& taken) {
-        if (self->state.finishing) return;
-        emit(self, taken.reading, {policy::Source::Kind::exit, taken.exit}, false);
+        if (!self->state.finishing) exit_taken(self, taken);
       },
       [self](const NoExitSure& reading) {
         if (!self->state.finishing) no_exit_sure(self, reading);
+      },
+      [self](const AskLikely& likely) {
+        if (!self->state.finishing) ask_likely(self, likely.position);
       },
       [self](const CloudAnswered& answer) {
         if (!self->state.finishing) cloud_answered(self, answer);

@@ -72,9 +72,18 @@ struct GenerationState {
     std::int64_t position = 0;
     std::size_t exit = 0;
     model::Reading reading;
-    caf::actor_clock::time_point asked;
+    caf::actor_clock::time_point since;
+    caf::actor_clock::time_point asked;  // earlier where that was done ahead
   };
   std::optional<Fallback> waiting;
+  /// An ask for a position that an exit of the edge may still give.
+  struct AskedAhead {
+    std::int64_t position = 0;
+    caf::actor_clock::time_point asked;
+    std::optional<CloudAnswered> answer;
+    caf::actor_clock::time_point answered;
+  };
+  std::optional<AskedAhead> ahead;
   /// The position wanted from a cloud that runs everything.
   std::int64_t wanted_on_cloud = 0;
   std::int64_t cloud_positions = 0;  // rows that the cloud has run layers for

@@ -29,7 +29,9 @@ struct GenerationRequest {
   bool ignore_eos = false;
   std::vector<std::string> stop;
   model::SamplingParams sampling;
-  /// How long a token may wait for the cloud, from the ask on.
+  /// Ask the cloud before the last exit was read, where that will probably not be sure.
+  bool ask_ahead = false;
+  /// How long a token may wait for the cloud, from the last exit on.
   std::chrono::milliseconds token_deadline{5000};
   /// The same for the first token, whose ask waits for the prompt's upload.
   std::chrono::milliseconds first_token_deadline{5000};
@@ -38,9 +40,12 @@ struct GenerationRequest {
 /// What came of asking the cloud for a token.
 struct AskEnd {
   monitoring::AskOutcome outcome = monitoring::AskOutcome::answered;
-  std::chrono::nanoseconds wait{0};      // until the token was decided
-  std::chrono::microseconds queue{0};    // of it before the cloud's pass; where it answered
+  std::chrono::nanoseconds wait{0};      // of the token, until it was decided
+  std::chrono::microseconds queue{0};    // of the trip before the cloud's pass
   std::chrono::microseconds compute{0};  // of it the cloud's pass
+  /// From the ask, which may have been made before the token had to wait, to its answer; 0 where
+  /// there was none.
+  std::chrono::nanoseconds trip{0};
 };
 
 /// One emitted token, in order.
@@ -74,7 +79,8 @@ struct UploadStats {
   std::uint64_t rows_up = 0;  // each row counted once
   std::uint64_t row_payload_bytes = 0;
   std::uint64_t rows_resent = 0;
-  std::uint64_t kept_bytes = 0;  // of rows that stay with the link for the conversation; 0: none
+  std::uint64_t rows_answered = 0;  // rows before the last position that the cloud answered
+  std::uint64_t kept_bytes = 0;     // of rows that stay with the link for the conversation; 0: none
 };
 
 /// The edge went alone, or back to the cloud, in the middle of a generation.
@@ -111,6 +117,7 @@ struct GenerationFinished {
   std::chrono::nanoseconds time_to_first_token{0};
   std::chrono::nanoseconds total{0};
   std::chrono::nanoseconds cloud_wait{0};  // sum over asks
+  std::int64_t asks_in_vain = 0;           // made ahead, for tokens that an exit gave after all
   UploadStats upload;
   ComputeStats compute;
   std::uint64_t values_clamped = 0;  // of rows, to the codec's range

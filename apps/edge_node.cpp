@@ -41,6 +41,7 @@ Outcome<actors::GenerationRequest> request_from(const EdgeSettings& settings,
   request.thresholds = std::move(*thresholds);
   request.mode = policy_mode(given.mode).value_or(policy::Mode::standalone);
   request.max_tokens = given.max_tokens;
+  request.ask_ahead = given.ask_ahead;
   request.ignore_eos = given.ignore_eos;
   request.stop = given.stop;
   request.sampling = given.sampling;

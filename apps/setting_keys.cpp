@@ -232,6 +232,14 @@ constexpr std::array key_table{
                        "token_deadline",
                .least = 1,
                .most = hour_ms},
+    SettingKey{.name = "generation.ask_ahead",
+               .flag = "--no-ask-ahead",
+               .kind = ValueKind::boolean,
+               .default_text = "true",
+               .applies_to = AppliesTo::edge,
+               .help =
+                   "Ask the cloud while the later layers run, where their exit will probably not "
+                   "be sure"},
     SettingKey{.name = "generation.ignore_eos",
                .flag = "--ignore-eos",
                .kind = ValueKind::boolean,

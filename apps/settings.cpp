@@ -295,6 +295,7 @@ class Builder {
     settings.first_token_deadline = values_.has("generation.first_token_deadline")
                                         ? get<milliseconds>("generation.first_token_deadline")
                                         : settings.token_deadline;
+    settings.ask_ahead = get<bool>("generation.ask_ahead");
     settings.ignore_eos = get<bool>("generation.ignore_eos");
     settings.stop = get<std::vector<std::string>>("generation.stop");
     settings.sampling = sampling();

@@ -75,6 +75,7 @@ struct GenerationSettings {
   int max_tokens = 0;
   std::chrono::milliseconds token_deadline{0};        // longest wait for the cloud's token
   std::chrono::milliseconds first_token_deadline{0};  // the same for the first ask
+  bool ask_ahead = true;
   bool ignore_eos = false;
   std::vector<std::string> stop;
   model::SamplingParams sampling;

@@ -122,6 +122,8 @@ EdgeMetrics::EdgeMetrics(Registry& registry, const EdgeLabels& labels)
       asks(counters(registry, "cecollm_asks_total",
                     "Tokens for which the edge wanted the cloud, by what became of them.",
                     "outcome", names_up_to(AskOutcome::skipped))),
+      asks_in_vain(counter(registry, "cecollm_asks_in_vain_total",
+                           "Asks made while later layers ran, for tokens that their exit gave.")),
       mode(gauges(registry, "cecollm_mode",
                   "1 for the current mode of this edge, 0 for the others.", "mode", labels.modes)),
       mode_transitions(counters(registry, "cecollm_mode_transitions_total",

@@ -114,6 +114,7 @@ struct EdgeMetrics {
 
   // The cloud as seen from here
   Labelled<prometheus::Counter> asks;              // by AskOutcome
+  prometheus::Counter& asks_in_vain;               // made ahead of a token that an exit then gave
   Labelled<prometheus::Gauge> mode;                // 1 for the current mode, else 0: use set_mode
   Labelled<prometheus::Counter> mode_transitions;  // by reason
   prometheus::Gauge& link_connected;               // 1 or 0

@@ -64,6 +64,8 @@ def cloud():
         row("The cloud as seen from here"),
         graph("Asks by outcome", "Tokens for which the edge wanted the cloud.",
               [(rate("cecollm_asks_total", HERE, "outcome"), "{{outcome}}")], stacked=True),
+        graph("Asks in vain", "Made ahead, for tokens that a later exit gave.",
+              [(rate("cecollm_asks_in_vain_total", HERE, "instance"), "{{instance}}")]),
         graph("Wait for the cloud", "Until the token was decided, answered or not.",
               quantiles("cecollm_cloud_wait_seconds", HERE), "s"),
         graph("Mode", "Edges in each mode.",

@@ -35,6 +35,7 @@ caf::behavior link_connection_that_hears(caf::event_based_actor*, Heard* heard) 
 generation_actor::behavior_type generation_that_hears(generation_actor::pointer, Heard* heard) {
   return {[](const ExitTaken&) {},
           [](const NoExitSure&) {},
+          [](const AskLikely&) {},
           [heard](const CloudAnswered& answer) { heard->answers.push_back(answer); },
           [heard](const CloudFailed& failure) { heard->failures.push_back(failure); },
           [](const UploadStopped&) {},
@@ -92,6 +93,12 @@ class CloudLink : public tests::DeterministicSystem {
     frame.erase(frame.begin(), frame.begin() + transport::frame_prefix_bytes);
     tell(transport::FrameArrived{std::move(frame), {}});
   }
+  void answers(std::uint64_t position) {
+    transport::Reply reply;
+    reply.context = generation;
+    reply.position = position;
+    says(reply);
+  }
   void says_late(std::optional<std::uint64_t> position) {
     transport::Fault fault;
     fault.code = transport::FaultCode::late;
@@ -128,6 +135,7 @@ class CloudLink : public tests::DeterministicSystem {
     tell(request);
   }
   void ask(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}}); }
+  void ask_ahead(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}, true}); }
   /// One that the cloud has, and its generation no longer waits for.
   void ask_and_give_up(std::int64_t position) {
     ask(position);
@@ -237,6 +245,57 @@ TEST_F(CloudLink, AsksAnotherCloudAtOnceWhereOneWasOverloaded) {
   heard_.on_the_wire.clear();
   ask(3);
   EXPECT_THAT(heard_.on_the_wire, SizeIs(1));
+}
+
+TEST_F(CloudLink, DropsTheAnswerToAnAskThatWasWithdrawn) {
+  open();
+  add_rows(0, 3);
+  ask_ahead(3);
+  tell(WithdrawAsk{generation, 3});
+  answers(3);
+  EXPECT_THAT(heard_.answers, SizeIs(0));
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+}
+
+TEST_F(CloudLink, GoesOnAskingAfterAnAskWasWithdrawn) {
+  open();
+  add_rows(0, 3);
+  ask_ahead(3);
+  tell(WithdrawAsk{generation, 3});
+  add_rows(3, 1);
+  ask(4);
+  answers(4);
+  ASSERT_THAT(heard_.answers, SizeIs(1));
+  EXPECT_EQ(heard_.answers[0].position, 4);
+}
+
+TEST_F(CloudLink, AsksNotAheadWhileTheCloudIsBusyWithAnAskInVain) {
+  open();
+  add_rows(0, 3);
+  ask_ahead(3);
+  tell(WithdrawAsk{generation, 3});
+  add_rows(3, 1);
+  heard_.on_the_wire.clear();
+  ask_ahead(4);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(0));
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_TRUE(heard_.failures[0].skipped);
+  answers(3);
+  ask_ahead(4);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(1));
+}
+
+TEST_F(CloudLink, AsksAheadAgainOnceALaterAskWasAnswered) {
+  open();
+  add_rows(0, 3);
+  ask_ahead(3);
+  tell(WithdrawAsk{generation, 3});
+  add_rows(3, 1);
+  ask(4);
+  answers(4);  // the cloud has dropped the one before
+  add_rows(4, 1);
+  ask_ahead(5);
+  EXPECT_THAT(heard_.failures, SizeIs(0));
 }
 
 TEST_F(CloudLink, EndsAStreamOnTheCloudThatItsGenerationGaveUp) {

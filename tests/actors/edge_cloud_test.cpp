@@ -1,5 +1,6 @@
 // Edge and cloud with fake engines, everything between them real.
 
+#include <atomic>
 #include <random>
 #include <thread>
 
@@ -74,15 +75,24 @@ TEST_F(EdgeAndCloud, GiveTheReferencesTokensAndSourcesForRandomPromptsCutsAndThr
     FakeCloud cloud(pki_, {.model = model});
     FakeEdge edge(pki_, cloud.endpoint(), model);
     ASSERT_TRUE(edge.await_link().connected);
+    std::int64_t in_vain = 0;
     for (int round = 0; round < 6; ++round) {
       std::vector<model::TokenId> prompt(1 + random() % 40);
       for (auto& id : prompt) id = static_cast<model::TokenId>(3 + random() % 60);
       std::vector<float> thresholds(cut.size());
       for (auto& threshold : thresholds) threshold = static_cast<float>(random() % 110) / 100.0F;
       thresholds.front() += 0.01F;  // so that the cloud may be asked
-      const auto wanted = request(prompt, thresholds);
-      expect_same(edge.generate(wanted), reference(model, wanted));
+      auto wanted = request(prompt, thresholds);
+      wanted.ask_ahead = round % 2 == 0;
+      const auto generated = edge.generate(wanted);
+      expect_same(generated, reference(model, wanted));
+      EXPECT_EQ(generated.end.warning, "");
+      if (!wanted.ask_ahead) {
+        EXPECT_EQ(generated.end.asks_in_vain, 0);
+      }
+      in_vain += generated.end.asks_in_vain;
     }
+    EXPECT_EQ(edge.metrics().asks_in_vain.Value(), static_cast<double>(in_vain));
   }
 }
 
@@ -186,6 +196,35 @@ TEST_F(EdgeAndCloud, HaveTheRowsOnTheCloudBeforeTheEdgeIsDoneWithItsLayers) {
   const auto generated = edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 20));
   EXPECT_EQ(generated.end.counts.cloud(), 20);
   EXPECT_EQ(ahead, 20);
+}
+
+TEST_F(EdgeAndCloud, AnswerAnAskMadeAheadBeforeTheEdgeIsDoneWithItsLayers) {
+  constexpr std::int64_t prompt_length = 3;
+  constexpr int tokens = 20;
+  FakeCloud cloud(pki_, {});
+  FakeEdge edge(pki_, cloud.endpoint());
+  std::int64_t ahead = 0;
+  // The second exit's layers take until the cloud has answered: were it asked behind them, it never
+  // would. Of the first token nothing is foretold.
+  edge.engine().on_run = [&](std::span<const model::Step> batch) {
+    const auto& step = batch.front();
+    if (step.read != std::vector<std::size_t>{1}) return;
+    const auto asked_before = static_cast<double>(step.session->length() - prompt_length);
+    if (asked_before == 0) return;
+    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
+    while (cloud.metrics().tokens.Value() <= asked_before) {
+      if (std::chrono::steady_clock::now() > give_up) return;
+      std::this_thread::yield();
+    }
+    ++ahead;
+  };
+  ASSERT_TRUE(edge.await_link().connected);
+  auto wanted = request({5, 6, 7}, {2.0F, 2.0F}, tokens);
+  wanted.ask_ahead = true;
+  const auto generated = edge.generate(wanted);
+  expect_same(generated, reference(fake_model(), wanted));
+  EXPECT_EQ(ahead, tokens - 1);
+  EXPECT_EQ(generated.end.asks_in_vain, 0);
 }
 
 TEST_F(EdgeAndCloud, RunWholeGenerationsOnTheCloud) {
@@ -308,6 +347,13 @@ TEST_F(EdgeAndCloud, BringARestartedCloudToTheSameState) {
   auto cloud = std::make_unique<FakeCloud>(pki_, FakeCloud::Options{});
   const auto endpoint = cloud->endpoint();
   FakeEdge edge(pki_, endpoint);
+  std::atomic<bool> replaced = false;
+  // The client hears of tokens later than they are made: let there be some to make.
+  edge.engine().on_run = [&](std::span<const model::Step> batch) {
+    if (batch.front().session->length() < 40) return;
+    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
+    while (!replaced && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  };
   ASSERT_TRUE(edge.await_link().connected);
   std::size_t lost_at = 0;
   const auto generated =
@@ -316,6 +362,7 @@ TEST_F(EdgeAndCloud, BringARestartedCloudToTheSameState) {
           cloud.reset();
           cloud = std::make_unique<FakeCloud>(pki_, FakeCloud::Options{.port = endpoint.port});
           lost_at = 30;
+          replaced = true;
         }
         // Give the link the time to find the new cloud while there is text left to write.
         if (token.source.kind == policy::Source::Kind::fallback) {

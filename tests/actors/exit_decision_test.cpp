@@ -9,6 +9,7 @@ namespace {
 struct HeardDecisions {
   std::vector<ExitTaken> taken;
   std::vector<NoExitSure> not_sure;
+  std::vector<AskLikely> likely;
   std::vector<Deepen> deepen;
 };
 
@@ -16,6 +17,7 @@ generation_actor::behavior_type deciding_generation(generation_actor::pointer,
                                                     HeardDecisions* heard) {
   return {[heard](const ExitTaken& taken) { heard->taken.push_back(taken); },
           [heard](const NoExitSure& reading) { heard->not_sure.push_back(reading); },
+          [heard](const AskLikely& likely) { heard->likely.push_back(likely); },
           [](const CloudAnswered&) {},
           [](const CloudFailed&) {},
           [](const UploadStopped&) {},
@@ -43,10 +45,13 @@ class ExitDecisionActor : public tests::DeterministicSystem {
     decisions_ = system_.spawn(exit_decision, &edge_metrics_);
     generation_ = system_.spawn(deciding_generation, &heard_);
     shallow_ = system_.spawn(shallow_compute_that_hears, &heard_);
-    caf::anon_send(decisions_, BeginDecisions{1, {{0.8F, 0.8F}}, generation_});
+    begin(false);
     run();
   }
 
+  void begin(bool foretell) {
+    caf::anon_send(decisions_, BeginDecisions{1, {{0.8F, 0.8F}}, generation_, foretell});
+  }
   void read(std::size_t exit, float confidence, GenerationId generation = 1) {
     model::Reading reading;
     reading.token = 42;
@@ -80,6 +85,33 @@ TEST_F(ExitDecisionActor, TellsTheGenerationWhereNoExitIsSure) {
   read(1, 0.5F);
   ASSERT_EQ(heard_.not_sure.size(), 1U);
   EXPECT_EQ(heard_.not_sure[0].exit, 1U);
+}
+
+TEST_F(ExitDecisionActor, ForetellsAnAskWhereTheLastTokenThatBeganLikeThisWasAsked) {
+  begin(true);
+  read(0, 0.5F);
+  EXPECT_TRUE(heard_.likely.empty());
+  read(1, 0.5F);
+  read(0, 0.5F);
+  ASSERT_EQ(heard_.likely.size(), 1U);
+  EXPECT_EQ(heard_.likely[0].position, 7);
+  EXPECT_EQ(heard_.deepen.size(), 2U);
+}
+
+TEST_F(ExitDecisionActor, ForetellsNoAskWhereALaterExitWasSureLastTime) {
+  begin(true);
+  read(0, 0.5F);
+  read(1, 0.9F);
+  read(0, 0.5F);
+  EXPECT_TRUE(heard_.likely.empty());
+}
+
+TEST_F(ExitDecisionActor, ForetellsNothingToAGenerationThatDoesNotWantIt) {
+  for (int token = 0; token < 3; ++token) {
+    read(0, 0.5F);
+    read(1, 0.5F);
+  }
+  EXPECT_TRUE(heard_.likely.empty());
 }
 
 TEST_F(ExitDecisionActor, SaysNothingAboutAGenerationThatHasEnded) {

@@ -48,6 +48,7 @@ const std::vector<std::string> edge_names{
     "cecollm_generation_seconds",
     "cecollm_cloud_wait_seconds",
     "cecollm_asks_total",
+    "cecollm_asks_in_vain_total",
     "cecollm_mode",
     "cecollm_mode_transitions_total",
     "cecollm_link_connected",

@@ -121,6 +121,7 @@ inline actors::GenerationRequest random_request(Dice& dice, std::size_t exits) {
   for (auto& id : prompt) id = dice.between(3, 63);
   request.prompt = std::move(prompt);
   request.thresholds = random_thresholds(dice, exits);
+  request.ask_ahead = dice.chance(0.5);
   request.max_tokens = dice.between(1, 100);
   request.ignore_eos = dice.chance(0.8);
   request.token_deadline = duration_cast<milliseconds>(dice.time(5, 5000));
