@@ -52,13 +52,14 @@ BENCHMARK(BM_FullModelInOneThread)->Unit(benchmark::kMillisecond)->UseRealTime()
 
 class Pair {
  public:
-  Pair() {
+  explicit Pair(bool ask_ahead) {
     auto edge = cloud_.edge_sources();
     edge.flags["link.cloud"] = {cloud_.address()};
     edge.flags["generation.mode"] = {"collaborative"};
     edge.flags["supervisor.adaptive"] = {"false"};
     edge.flags["conversations.max_kept"] = {"0"};  // each generation is the first with its prompt
     edge.flags["generation.thresholds"] = {"2"};
+    edge.flags["generation.ask_ahead"] = {ask_ahead ? "true" : "false"};
     edge.flags["generation.max_tokens"] = {std::to_string(tokens_per_generation)};
     edge.flags["generation.ignore_eos"] = {"true"};
     settings_ = need(apps::load_edge_settings(edge));
@@ -86,12 +87,23 @@ class Pair {
   std::unique_ptr<apps::EdgeNode> edge_;
 };
 
-void BM_CollaborativeOnLoopback(benchmark::State& state) {
-  Pair pair;
+void run_pair(benchmark::State& state, bool ask_ahead) {
+  Pair pair(ask_ahead);
   for (auto _ : state) pair.generate();
   state.SetItemsProcessed(state.iterations() * tokens_per_generation);
 }
+
+/// The same work in the same order: what is more than the sum is the price of being distributed.
+void BM_CollaborativeOnLoopback(benchmark::State& state) {
+  run_pair(state, false);
+}
 BENCHMARK(BM_CollaborativeOnLoopback)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// The cloud's layers run beside the edge's later ones.
+void BM_CollaborativeAskingAhead(benchmark::State& state) {
+  run_pair(state, true);
+}
+BENCHMARK(BM_CollaborativeAskingAhead)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace cecollm::bench

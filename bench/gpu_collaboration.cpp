@@ -1,11 +1,12 @@
 // The paper's comparison at the scale of its model: cloud-only against collaborative, with edge and
-// cloud as two processes on one device, over emulated links. The weights are random
+// cloud as two processes on one device or two, over emulated links. The weights are random
 // (make_checkpoint), so only times mean anything: which head gives a token is replayed from a
 // stated distribution, while everything that such a token costs is computed, sent and waited for.
 //   gpu_collaboration --model DIR --device cuda --markdown FILE --json FILE
 //   gpu_collaboration … --full-depth-ms 37      layers slowed to this time for all of them
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <fstream>
@@ -38,6 +39,7 @@ using Milliseconds = std::chrono::duration<double, std::milli>;
 struct Options {
   std::string model;
   std::string device = "cuda";
+  std::string cloud_device;  // empty: the same
   std::string row_dtype = "bf16";
   double full_depth_ms = 0.0;  // 0: as fast as it goes
   std::vector<double> link_ms{0, 1, 2.85, 5, 13, 50};
@@ -99,6 +101,15 @@ int serve(const Options& options) {
   return 0;
 }
 
+struct Compared {
+  const char* name;
+  policy::Mode mode;
+  bool ask_ahead;
+};
+constexpr std::array modes{Compared{"cloud-only", policy::Mode::cloud_only, false},
+                           Compared{"collaborative", policy::Mode::collaborative, false},
+                           Compared{"asking ahead", policy::Mode::collaborative, true}};
+
 /// Means over responses.
 struct Cell {
   std::string mode;
@@ -107,12 +118,14 @@ struct Cell {
   std::vector<double> totals_ms = {};
   double total_ms = 0.0;
   double first_token_ms = 0.0;
+  double waited_ms = 0.0;         // by tokens for the cloud
   double cloud_ms = 0.0;          // that the cloud computed for asks
   double queue_ms = 0.0;          // that asks waited for its turn
-  double communication_ms = 0.0;  // what else an edge waited
+  double communication_ms = 0.0;  // what else they were under way
   double asks = 0.0;
+  double asks_in_vain = 0.0;
   double kib_up = 0.0;
-  double edge_ms() const { return total_ms - cloud_ms - queue_ms - communication_ms; }
+  double edge_ms() const { return total_ms - waited_ms; }
   double median_ms() const {
     auto sorted = totals_ms;
     std::ranges::sort(sorted);
@@ -135,12 +148,16 @@ class Comparison {
   nlohmann::json json() const;
 
  private:
+  const std::string& cloud_device() const {
+    return options_.cloud_device.empty() ? options_.device : options_.cloud_device;
+  }
+
   void start_cloud() {
     std::vector<std::string> arguments{apps::own_executable(),
                                        "--model",
                                        options_.model,
                                        "--device",
-                                       options_.device,
+                                       cloud_device(),
                                        "--row-dtype",
                                        options_.row_dtype,
                                        "--full-depth-ms",
@@ -181,37 +198,42 @@ class Comparison {
     const auto link = node->await_link(std::chrono::seconds(30));
     if (!link.connected) need(apps::Outcome<void>(apps::failed(link.problem)));
 
-    Cell cloud_only{.mode = "cloud-only", .link_ms = link_ms};
-    Cell collaborative{.mode = "collaborative", .link_ms = link_ms};
-    // One of each for warmth; then in turn.
-    generate(*node, settings, policy::Mode::cloud_only, nullptr);
-    generate(*node, settings, policy::Mode::collaborative, nullptr);
-    for (std::size_t i = 0; i < options_.responses; ++i) {
-      generate(*node, settings, policy::Mode::cloud_only, &cloud_only);
-      generate(*node, settings, policy::Mode::collaborative, &collaborative);
+    std::array<Cell, modes.size()> cells;
+    for (std::size_t i = 0; i < modes.size(); ++i) {
+      cells[i].mode = modes[i].name;
+      cells[i].link_ms = link_ms;
+      generate(*node, settings, modes[i], nullptr);  // for warmth
     }
-    for (auto* cell : {&cloud_only, &collaborative}) {
-      cells_.push_back(*cell);
-      std::cerr << "link " << link_ms << " ms, " << cell->mode << ": " << cell->total_ms
+    for (std::size_t response = 0; response < options_.responses; ++response) {
+      for (std::size_t i = 0; i < modes.size(); ++i) {
+        generate(*node, settings, modes[i], &cells[i]);
+      }
+    }
+    for (const auto& cell : cells) {
+      cells_.push_back(cell);
+      std::cerr << "link " << link_ms << " ms, " << cell.mode << ": " << cell.total_ms
                 << " ms a response\n";
     }
   }
 
-  void generate(apps::EdgeNode& node, const apps::EdgeSettings& settings, policy::Mode mode,
+  void generate(apps::EdgeNode& node, const apps::EdgeSettings& settings, const Compared& compared,
                 Cell* cell) {
     auto request = need(apps::request_from(settings, node.config()));
-    request.mode = mode;
+    request.mode = compared.mode;
+    request.ask_ahead = compared.ask_ahead;
     std::vector<model::TokenId> prompt;
     for (std::size_t i = 0; i < options_.prompt; ++i) {
       prompt.push_back(static_cast<model::TokenId>(100 + 37 * i + 11 * cells_.size()));
     }
     request.prompt = prompt;
     Milliseconds waited{0};
+    Milliseconds under_way{0};
     Milliseconds computed{0};
     Milliseconds queued{0};
     const auto end = need(node.generate(std::move(request), [&](const actors::TokenEvent& token) {
       if (token.ask) {
         waited += token.ask->wait;
+        under_way += token.ask->trip;
         computed += token.ask->compute;
         queued += token.ask->queue;
       }
@@ -230,8 +252,10 @@ class Comparison {
     mean(cell->first_token_ms, Milliseconds(end.time_to_first_token).count());
     mean(cell->cloud_ms, computed.count());
     mean(cell->queue_ms, queued.count());
-    mean(cell->communication_ms, (waited - computed - queued).count());
+    mean(cell->waited_ms, waited.count());
+    mean(cell->communication_ms, (under_way - computed - queued).count());
     mean(cell->asks, static_cast<double>(end.counts.cloud()));
+    mean(cell->asks_in_vain, static_cast<double>(end.asks_in_vain));
     mean(cell->kib_up, static_cast<double>(end.upload.bytes_up) / 1024.0);
   }
 
@@ -242,16 +266,16 @@ class Comparison {
   std::vector<Cell> cells_;
 };
 
-/// Where the two modes take equally long, by the straight line through the differences at two
-/// links.
-std::optional<double> break_even(const std::vector<Cell>& cells) {
+/// Where mode `mode` takes as long as cloud-only, by the straight line through the differences at
+/// two links.
+std::optional<double> break_even(const std::vector<Cell>& cells, std::size_t mode) {
   struct Point {
     double link;
-    double difference;  // collaborative less cloud-only
+    double difference;  // to cloud-only
   };
   std::vector<Point> points;
-  for (std::size_t i = 0; i + 1 < cells.size(); i += 2) {
-    points.push_back({cells[i].link_ms, cells[i + 1].median_ms() - cells[i].median_ms()});
+  for (std::size_t i = 0; i + mode < cells.size(); i += modes.size()) {
+    points.push_back({cells[i].link_ms, cells[i + mode].median_ms() - cells[i].median_ms()});
   }
   for (std::size_t i = 0; i + 1 < points.size(); ++i) {
     const auto& a = points[i];
@@ -273,27 +297,34 @@ std::string Comparison::markdown() const {
   if (options_.full_depth_ms > 0) {
     out << " Layers are slowed to " << options_.full_depth_ms << " ms at full depth.";
   }
+  if (cloud_device() != options_.device) out << " Edge and cloud have a device each.";
   out << "\n\n| link, ms | mode | response, ms (median) | mean | against cloud-only | edge, ms | "
          "cloud, ms "
-         "| communication, ms | requests to the cloud, % | KiB up | first token, ms |\n"
-         "|---|---|---|---|---|---|---|---|---|---|---|\n";
+         "| communication, ms | requests to the cloud, % | asked in vain, % | KiB up | first "
+         "token, "
+         "ms |\n"
+         "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     const auto& cell = cells_[i];
-    const bool alone = cell.mode == "cloud-only";
+    const auto& cloud_only = cells_[i - i % modes.size()];
     out << "| " << cell.link_ms << " | " << cell.mode << " | " << cell.median_ms() << " | "
         << cell.total_ms << " | ";
-    if (alone) {
-      out << "| | | | 100 | ";
+    if (&cell == &cloud_only) {
+      out << "| | | | 100 | | ";
     } else {
-      out << std::showpos << 100 * (cell.median_ms() / cells_[i - 1].median_ms() - 1)
-          << std::noshowpos << " % | " << cell.edge_ms() << " | " << cell.cloud_ms + cell.queue_ms
-          << " | " << cell.communication_ms << " | "
-          << 100 * cell.asks / static_cast<double>(options_.tokens) << " | ";
+      out << std::showpos << 100 * (cell.median_ms() / cloud_only.median_ms() - 1) << std::noshowpos
+          << " % | " << cell.edge_ms() << " | " << cell.cloud_ms + cell.queue_ms << " | "
+          << cell.communication_ms << " | "
+          << 100 * cell.asks / static_cast<double>(options_.tokens) << " | "
+          << 100 * cell.asks_in_vain / static_cast<double>(options_.tokens) << " | ";
     }
     out << cell.kib_up << " | " << cell.first_token_ms << " |\n";
   }
-  if (const auto cost = break_even(cells_)) {
-    out << "\nBoth modes take equally long at a link of " << *cost << " ms.\n";
+  for (std::size_t mode = 1; mode < modes.size(); ++mode) {
+    if (const auto cost = break_even(cells_, mode)) {
+      out << "\nAs long as cloud-only takes " << modes[mode].name << " at a link of " << *cost
+          << " ms.\n";
+    }
   }
   return out.str();
 }
@@ -308,14 +339,17 @@ nlohmann::json Comparison::json() const {
                      {"mean_ms", cell.total_ms},
                      {"median_ms", cell.median_ms()},
                      {"first_token_ms", cell.first_token_ms},
+                     {"waited_ms", cell.waited_ms},
                      {"cloud_ms", cell.cloud_ms},
                      {"queue_ms", cell.queue_ms},
                      {"communication_ms", cell.communication_ms},
                      {"asks", cell.asks},
+                     {"asks_in_vain", cell.asks_in_vain},
                      {"kib_up", cell.kib_up}});
   }
   nlohmann::json result{{"model", options_.model},
                         {"device", options_.device},
+                        {"cloud_device", cloud_device()},
                         {"row_dtype", options_.row_dtype},
                         {"full_depth_ms", options_.full_depth_ms},
                         {"tokens", options_.tokens},
@@ -324,7 +358,11 @@ nlohmann::json Comparison::json() const {
                         {"first_exit_share", options_.first_exit_share},
                         {"run_ahead", options_.run_ahead},
                         {"cells", cells}};
-  if (const auto cost = break_even(cells_)) result["break_even_ms"] = *cost;
+  for (std::size_t mode = 1; mode < modes.size(); ++mode) {
+    if (const auto cost = break_even(cells_, mode)) {
+      result["break_even_ms"][modes[mode].name] = *cost;
+    }
+  }
   return result;
 }
 
@@ -332,9 +370,10 @@ nlohmann::json Comparison::json() const {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Compares cloud-only with collaborative generation on one device"};
+  CLI::App app{"Compares cloud-only with collaborative generation on one device or two"};
   app.add_option("--model", options.model, "Checkpoint with two exits")->required();
   app.add_option("--device", options.device, "Of both processes")->capture_default_str();
+  app.add_option("--cloud-device", options.cloud_device, "Of the cloud, where it is another one");
   app.add_option("--row-dtype", options.row_dtype, "Type of rows on the link");
   app.add_option("--full-depth-ms", options.full_depth_ms, "Slow all layers together to this");
   app.add_option("--links", options.link_ms, "Round trips of the links, ms")->delimiter(',');

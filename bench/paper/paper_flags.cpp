@@ -31,7 +31,8 @@ struct StrategyName {
 constexpr std::array strategies{StrategyName{"cloud-only", Strategy::cloud_only},
                                 StrategyName{"naive", Strategy::naive},
                                 StrategyName{"standalone", Strategy::standalone},
-                                StrategyName{"collaborative", Strategy::collaborative}};
+                                StrategyName{"collaborative", Strategy::collaborative},
+                                StrategyName{"asking-ahead", Strategy::asking_ahead}};
 
 }  // namespace
 
@@ -67,7 +68,7 @@ void add_paper_flags(CLI::App& command, PaperFlags& flags) {
       ->type_name("X[,X]");
   command
       .add_option("--modes", flags.modes,
-                  "Some of cloud-only, naive, standalone, collaborative [all]")
+                  "Some of cloud-only, naive, standalone, collaborative, asking-ahead [all]")
       ->type_name("MODE[,MODE]");
   command.add_option("--repetitions", flags.repetitions, "Answers to each prompt in each mode [3]")
       ->type_name("N")
@@ -103,13 +104,16 @@ apps::Outcome<std::vector<Mode>> modes_of(const PaperFlags& flags) {
   for (const auto& name : wanted) {
     if (std::ranges::find(strategies, name, &StrategyName::name) == strategies.end()) {
       return apps::misused("--modes: '" + name +
-                           "' is none of cloud-only, naive, standalone, collaborative");
+                           "' is none of cloud-only, naive, standalone, collaborative, "
+                           "asking-ahead");
     }
   }
   std::vector<Mode> modes;
   for (const auto& [name, strategy] : strategies) {
     if (std::ranges::find(wanted, name) == wanted.end()) continue;
-    if (strategy != Strategy::collaborative || flags.replay_exits) {
+    const bool by_threshold =
+        strategy == Strategy::collaborative || strategy == Strategy::asking_ahead;
+    if (!by_threshold || flags.replay_exits) {
       modes.push_back({strategy, standalone_threshold, std::string(name)});
       continue;
     }

@@ -26,7 +26,7 @@ struct PaperFlags {
   std::size_t questions = 150;
   std::int64_t answer_tokens = 48;
   std::string thetas = "0.5,0.8,0.9,1";
-  std::string modes = "cloud-only,naive,standalone,collaborative";
+  std::string modes = "cloud-only,naive,standalone,collaborative,asking-ahead";
   int repetitions = 3;
   double step_ms = 0;
   std::optional<double> replay_exits;

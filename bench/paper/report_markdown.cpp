@@ -44,24 +44,27 @@ void write_head(std::ostream& text, const Report& report) {
   }
   text
       << "\nMeans of a response with 95 % intervals, bootstrapped over the prompts. Edge and cloud "
-         "times are the passes of each side, communication is what the response waited for the "
-         "cloud less what the cloud queued and computed for it (cloud-only: all time that the "
-         "cloud did not compute). Cloud passes that run while the edge computes are hidden in the "
-         "total, so the parts can exceed it.\n\n";
+         "times are the passes of each side, communication is how long its asks were under way "
+         "less what the cloud queued and computed for them (cloud-only: all time that the cloud "
+         "did not compute). What goes on while the edge computes is hidden in the total, so the "
+         "parts can exceed it. Asking-ahead is collaborative, but asks the cloud when the first "
+         "exit was not sure and the second will probably not be either; asked in vain is where it "
+         "was.\n\n";
 }
 
 void write_times(std::ostream& text, const Report& report) {
   text << "| mode | total, ms | edge, ms | cloud, ms | communication, ms | of a request | "
-          "requests to the cloud | KiB up | KiB down | total saved | offloaded |\n"
-       << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+          "requests to the cloud | asked in vain | KiB up | KiB down | total saved | offloaded |\n"
+       << "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& mode : report.modes) {
     text << "| " << mode.mode.name << " | " << with_interval(mode.total) << " | "
          << rounded(mode.edge.value) << " | " << rounded(mode.cloud.value) << " | "
          << rounded(mode.communication.value) << " | "
          << (mode.request_communication ? rounded(mode.request_communication->value) : "–") << " | "
-         << percent(mode.request_rate.value) << " | " << rounded(mode.up) << " | "
-         << rounded(mode.down) << " | " << percent_with_interval(mode.saved_time) << " | "
-         << percent_with_interval(mode.offloaded) << " |\n";
+         << percent(mode.request_rate.value) << " | " << percent(mode.vain_rate.value) << " | "
+         << rounded(mode.up) << " | " << rounded(mode.down) << " | "
+         << percent_with_interval(mode.saved_time) << " | " << percent_with_interval(mode.offloaded)
+         << " |\n";
   }
   text << "\nTotal saved and offloaded: 1 − total time, and 1 − cloud time, over cloud-only's.\n\n";
 }

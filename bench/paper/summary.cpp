@@ -86,7 +86,7 @@ void add_times(ModeSummary& summary, const Trials& trials, std::uint64_t seed) {
   summary.communication = mean(
       trials, [](const auto& r) { return in_milliseconds(r.communication); }, seed);
   if (const auto strategy = summary.mode.strategy;
-      strategy == Strategy::naive || strategy == Strategy::collaborative) {
+      strategy != Strategy::cloud_only && strategy != Strategy::standalone) {
     summary.request_communication = estimate<Trial>(
         trials, &Trial::prompt,
         [](const Trial& trial) {
@@ -118,6 +118,7 @@ void add_shares(ModeSummary& summary, const Trials& trials, std::uint64_t seed) 
   };
   summary.request_rate = of_tokens(&Response::from_cloud);
   summary.fallback_rate = of_tokens(&Response::fallback);
+  summary.vain_rate = of_tokens(&Response::asks_in_vain);
   summary.edge_share = estimate<Trial>(
       trials, &Trial::prompt,
       [](const Trial& trial) {

@@ -31,7 +31,8 @@ struct ModeSummary {
   double token_p99 = 0;
   // Shares
   Estimate request_rate;               // tokens that the cloud gave
-  Estimate fallback_rate;              // tokens that the cloud was asked for in vain
+  Estimate fallback_rate;              // tokens that the cloud was asked for and did not answer
+  Estimate vain_rate;                  // asks in vain, of all tokens
   Estimate edge_share;                 // of all layer·rows; layers on both sides count on both
   std::optional<Estimate> saved_time;  // 1 − total / cloud-only's total
   std::optional<Estimate> offloaded;   // 1 − cloud time / cloud-only's cloud time

@@ -152,6 +152,7 @@ apps::Outcome<Response> Testbed::respond_by_node(const Mode& mode,
   request->prompt = prompt;
   request->max_tokens = limits.max_tokens;
   request->ignore_eos = limits.ignore_eos;
+  request->ask_ahead = mode.strategy == Strategy::asking_ahead;
   request->mode = mode.strategy == Strategy::cloud_only   ? policy::Mode::cloud_only
                   : mode.strategy == Strategy::standalone ? policy::Mode::standalone
                                                           : policy::Mode::collaborative;
@@ -164,13 +165,16 @@ apps::Outcome<Response> Testbed::respond_by_node(const Mode& mode,
     last = now;
     response.tokens.push_back(token.token);
     if (token.ask) {
-      response.communication += token.ask->wait - token.ask->queue - token.ask->compute;
+      const auto& ask = *token.ask;
+      const bool answered = ask.outcome == monitoring::AskOutcome::answered;
+      response.communication += answered ? ask.trip - ask.queue - ask.compute : ask.wait;
     }
     return true;
   });
   if (!end) return tl::unexpected(end.error());
   response.from_cloud = static_cast<std::int64_t>(end->counts.cloud());
   response.fallback = static_cast<std::int64_t>(end->counts.fallback());
+  response.asks_in_vain = end->asks_in_vain;
   response.total = end->total;
   response.first_token = end->time_to_first_token;
   response.bytes_up = end->upload.bytes_up;

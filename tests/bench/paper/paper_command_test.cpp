@@ -90,7 +90,9 @@ TEST_F(PaperCommand, ComparesTheModesByTheirOwnFormulas) {
   // Every ask crosses the link once there and once back.
   EXPECT_GE(mode(all, "naive")["communication_ms"]["low"], tokens * 1.0);
   EXPECT_EQ(mode(all, "standalone")["communication_ms"]["value"], 0.0);
-  EXPECT_EQ(all["trials"].size(), 2U * 5U);
+  EXPECT_EQ(mode(all, "asking-ahead θ=2")["request_rate"]["value"], 1.0);
+  EXPECT_EQ(mode(all, "asking-ahead θ=2")["asks_in_vain_rate"]["value"], 0.0);
+  EXPECT_EQ(all["trials"].size(), 2U * 7U);
 
   EXPECT_THAT(text_of("paper.md"), HasSubstr("| collaborative θ=0.8 |"));
   EXPECT_THAT(text_of("paper.md"), HasSubstr("--theta 0.8,2"));

@@ -19,8 +19,9 @@ std::vector<std::string> names_of(const PaperFlags& flags) {
 TEST(PaperFlags, NameOneCollaborativeModeForEachThreshold) {
   PaperFlags flags;
   flags.thetas = "0.8,1.0";
-  EXPECT_THAT(names_of(flags), ElementsAre("cloud-only", "naive", "standalone",
-                                           "collaborative θ=0.8", "collaborative θ=1.0"));
+  EXPECT_THAT(names_of(flags),
+              ElementsAre("cloud-only", "naive", "standalone", "collaborative θ=0.8",
+                          "collaborative θ=1.0", "asking-ahead θ=0.8", "asking-ahead θ=1.0"));
   EXPECT_FLOAT_EQ(modes_of(flags)->at(3).threshold, 0.8F);
 }
 
