@@ -13,7 +13,7 @@ namespace {
 
 std::vector<policy::Mode> modes_of(const EdgeSettings& settings) {
   if (settings.clouds.empty()) return {policy::Mode::standalone};
-  return {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only};
+  return {policy::all_modes.begin(), policy::all_modes.end()};
 }
 
 api::ServedModel served_model(const EdgeNode& node, const EdgeSettings& settings) {

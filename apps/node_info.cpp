@@ -30,10 +30,7 @@ monitoring::EdgeLabels edge_labels(monitoring::NodeInfo node, std::vector<int> e
   monitoring::EdgeLabels labels;
   labels.node = std::move(node);
   labels.exit_layers = std::move(exit_layers);
-  for (const auto mode :
-       {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only}) {
-    labels.modes.emplace_back(policy::name_of(mode));
-  }
+  for (const auto mode : policy::all_modes) labels.modes.emplace_back(policy::name_of(mode));
   for (const auto reason : policy::all_mode_reasons) {
     labels.transition_reasons.emplace_back(policy::name_of(reason));
   }

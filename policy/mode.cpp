@@ -15,7 +15,7 @@ std::string_view name_of(Mode mode) {
 }
 
 std::optional<Mode> mode_from_name(std::string_view name) {
-  for (const Mode mode : {Mode::standalone, Mode::collaborative, Mode::cloud_only}) {
+  for (const Mode mode : all_modes) {
     if (name == name_of(mode)) return mode;
   }
   return std::nullopt;

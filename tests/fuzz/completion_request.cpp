@@ -17,7 +17,7 @@ api::ServedModel served_model() {
   model.vocabulary = 1000;
   model.max_positions = 512;
   model.exit_layers = {3, 6};
-  model.modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only};
+  model.modes = {policy::all_modes.begin(), policy::all_modes.end()};
   model.has_tokenizer = true;
   return model;
 }

@@ -12,7 +12,7 @@ TEST(Mode, IsSpelledAsInFlagsAndMetrics) {
 }
 
 TEST(Mode, IsReadBackFromItsName) {
-  for (const Mode mode : {Mode::standalone, Mode::collaborative, Mode::cloud_only}) {
+  for (const Mode mode : all_modes) {
     EXPECT_EQ(mode_from_name(name_of(mode)), mode);
   }
 }

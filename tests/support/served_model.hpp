@@ -6,13 +6,12 @@
 namespace cecollm::tests {
 
 inline api::ServedModel served_model() {
-  return {
-      .name = "little",
-      .vocabulary = 100,
-      .max_positions = 512,
-      .exit_layers = {3, 6},
-      .modes = {policy::Mode::standalone, policy::Mode::collaborative, policy::Mode::cloud_only},
-      .has_tokenizer = true};
+  return {.name = "little",
+          .vocabulary = 100,
+          .max_positions = 512,
+          .exit_layers = {3, 6},
+          .modes = {policy::all_modes.begin(), policy::all_modes.end()},
+          .has_tokenizer = true};
 }
 
 }  // namespace cecollm::tests
