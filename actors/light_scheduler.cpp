@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <caf/detail/set_thread_name.hpp>
 #include <caf/io/middleman.hpp>
 
 namespace cecollm::actors {
@@ -21,7 +22,7 @@ void LightScheduler::enqueue(caf::resumable* job) {
   {
     const std::lock_guard lock(mutex_);
     due_.push_back(job);
-    if (std::exchange(turn_posted_, true)) return;
+    if (stopped_ || std::exchange(turn_posted_, true)) return;
   }
   post_turn();
 }
@@ -30,17 +31,19 @@ void LightScheduler::post_turn() {
   io().post([this] { take_turn(); });
 }
 
-std::vector<caf::resumable*> LightScheduler::take_due() {
+bool LightScheduler::take_due() {
+  running_.clear();
   const std::lock_guard lock(mutex_);
-  turn_posted_ = !due_.empty();
-  return std::exchange(due_, {});
+  running_.swap(due_);
+  turn_posted_ = !running_.empty();
+  return turn_posted_;
 }
 
 void LightScheduler::take_turn() {
   std::size_t ran = 0;
-  for (auto jobs = take_due(); !jobs.empty(); jobs = take_due()) {
-    for (auto* job : jobs) run(job);
-    ran += jobs.size();
+  while (take_due()) {
+    for (auto* job : running_) run(job);
+    ran += running_.size();
     if (ran >= jobs_per_turn) {
       post_turn();  // the sockets' turn
       return;
@@ -65,6 +68,7 @@ void LightScheduler::run(caf::resumable* job) {
 void LightScheduler::start() {
   timer_ = std::thread([this] {
     CAF_SET_LOGGER_SYS(&system());
+    caf::detail::set_thread_name("caf.clock");
     system().thread_started();
     clock_.run_dispatch_loop();
     system().thread_terminates();
@@ -75,21 +79,16 @@ void LightScheduler::start() {
 void LightScheduler::stop() {
   {
     const std::lock_guard lock(mutex_);
-    turn_posted_ = true;  // nobody would take it any more
+    stopped_ = true;
   }
-  for (;;) {
-    std::vector<caf::resumable*> jobs;
-    {
-      const std::lock_guard lock(mutex_);
-      jobs.swap(due_);
-    }
-    if (jobs.empty()) break;
-    for (auto* job : jobs) run(job);
+  while (take_due()) {
+    for (auto* job : running_) run(job);
   }
   stop_actors();
   clock_.cancel_dispatch_loop();
   timer_.join();
-  for (auto* job : due_) cleanup_and_release(job);
+  take_due();
+  for (auto* job : running_) cleanup_and_release(job);
 }
 
 }  // namespace cecollm::actors

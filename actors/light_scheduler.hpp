@@ -37,14 +37,16 @@ class LightScheduler final : public caf::scheduler::abstract_coordinator {
   void post_turn();
   void take_turn();
   void run(caf::resumable* job);
-  /// Empty: the turn is over, and the next job begins another.
-  std::vector<caf::resumable*> take_due();
+  /// Into `running_`. False: there is nothing; the turn is over, and the next job begins another.
+  bool take_due();
 
   caf::detail::thread_safe_actor_clock clock_;
   std::thread timer_;
-  std::mutex mutex_;
+  std::vector<caf::resumable*> running_;  // of whoever takes the turn
+  std::mutex mutex_;                      // of what follows
   std::vector<caf::resumable*> due_;
   bool turn_posted_ = false;
+  bool stopped_ = false;  // nobody takes turns any more
 };
 
 }  // namespace cecollm::actors
