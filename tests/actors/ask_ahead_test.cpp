@@ -165,6 +165,15 @@ TEST_F(AskAhead, AsksAgainWithoutAWarningWhereTheLinksRefusalCrossesTheLastExit)
   EXPECT_EQ(heard_.end->warning, "");
 }
 
+TEST_F(AskAhead, DoesNotWarnOfARefusalThatComesAfterItsToken) {
+  foretell();
+  last_exit_is_sure();
+  link_asks_nothing();
+  tell(CancelGeneration{});
+  ASSERT_TRUE(heard_.end);
+  EXPECT_EQ(heard_.end->warning, "");
+}
+
 TEST_F(AskAhead, FallsBackWhereThatAskIsRefusedToo) {
   foretell();
   advance(1ms);
