@@ -322,8 +322,8 @@ std::string Comparison::markdown() const {
   }
   for (std::size_t mode = 1; mode < modes.size(); ++mode) {
     if (const auto cost = break_even(cells_, mode)) {
-      out << "\nAs long as cloud-only takes " << modes[mode].name << " at a link of " << *cost
-          << " ms.\n";
+      out << "\nAt a link of " << *cost << " ms " << modes[mode].name
+          << " takes as long as cloud-only.\n";
     }
   }
   return out.str();
