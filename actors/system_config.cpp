@@ -12,6 +12,8 @@ SystemConfig::SystemConfig(LightActors light_actors) {
   add_message_types<caf::id_block::cecollm_actors>();
   load<caf::io::middleman>();
   if (light_actors == LightActors::on_io_thread) load<LightScheduler>();
+  // Of one actor, before others and the sockets have their turn.
+  set("scheduler.max-throughput", std::size_t{64});
   // Tokens are separated by milliseconds; spinning workers would take the compute threads' cores.
   set("middleman.workers", std::size_t{0});
 }

@@ -1,0 +1,119 @@
+#include "actors/light_scheduler.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include <caf/io/middleman.hpp>
+#include <gtest/gtest.h>
+
+#include "actors/system_config.hpp"
+
+namespace cecollm::actors {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 60s;
+
+class LightActors : public ::testing::Test {
+ protected:
+  caf::io::network::multiplexer& io() { return system_.middleman().backend(); }
+
+  SystemConfig config_;
+  caf::actor_system system_{config_};
+};
+
+TEST_F(LightActors, RunOnTheIoThread) {
+  std::promise<std::thread::id> first;
+  std::promise<std::thread::id> second;
+  const auto actor = system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    first.set_value(std::this_thread::get_id());
+    return {[&second, self](int) {
+      second.set_value(std::this_thread::get_id());
+      self->quit();
+    }};
+  });
+  caf::anon_send(actor, 1);
+  EXPECT_EQ(first.get_future().get(), io().thread_id());
+  EXPECT_EQ(second.get_future().get(), io().thread_id());
+}
+
+TEST_F(LightActors, LetTheSocketsInBetweenHoweverBusyTheyAre) {
+  std::atomic<bool> enough = false;
+  system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    self->send(self, 1);
+    return {[&enough, self](int) {
+      if (enough) {
+        self->quit();
+      } else {
+        self->send(self, 1);
+      }
+    }};
+  });
+  std::promise<void> served;
+  io().post([&] { served.set_value(); });
+  EXPECT_EQ(served.get_future().wait_for(patience), std::future_status::ready);
+  enough = true;
+  system_.await_all_actors_done();
+}
+
+TEST_F(LightActors, HearOfTheirTimers) {
+  std::promise<void> rung;
+  system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    self->delayed_send(self, 1ms, 1);
+    return {[&rung, self](int) {
+      rung.set_value();
+      self->quit();
+    }};
+  });
+  EXPECT_EQ(rung.get_future().wait_for(patience), std::future_status::ready);
+}
+
+TEST_F(LightActors, AnswerThreadsThatBlock) {
+  const auto twice = system_.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    return {[self](int number) {
+      if (number == 0) self->quit();
+      return 2 * number;
+    }};
+  });
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      caf::scoped_actor self{system_};
+      for (int i = 1; i <= 250; ++i) {
+        self->request(twice, patience, i)
+            .receive([&](int answer) { right += answer == 2 * i ? 1 : 0; },
+                     [](const caf::error&) {});
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(right, 1000);
+  caf::anon_send(twice, 0);
+}
+
+TEST(LightScheduler, RunsAllThatADetachedActorSaidBeforeItsSystemEnds) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> heard = 0;
+    SystemConfig config;
+    caf::actor_system system{config};
+    const auto listener = system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+      return {[&heard, self](int number) {
+        ++heard;
+        if (number == 99) self->quit();
+      }};
+    });
+    system.spawn<caf::detached>([listener](caf::event_based_actor* self) {
+      for (int number = 0; number < 100; ++number) self->send(listener, number);
+    });
+    // The system waits for its actors.
+    system.await_all_actors_done();
+    EXPECT_EQ(heard, 100);
+  }
+}
+
+}  // namespace
+}  // namespace cecollm::actors
