@@ -13,6 +13,8 @@
 namespace cecollm::actors {
 namespace {
 
+// The functions of actors have an argument each: without, CAF's spawn binds a reference to nothing.
+
 using namespace std::chrono_literals;
 
 constexpr auto patience = 60s;
@@ -28,13 +30,16 @@ class LightActors : public ::testing::Test {
 TEST_F(LightActors, RunOnTheIoThread) {
   std::promise<std::thread::id> first;
   std::promise<std::thread::id> second;
-  const auto actor = system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-    first.set_value(std::this_thread::get_id());
-    return {[&second, self](int) {
-      second.set_value(std::this_thread::get_id());
-      self->quit();
-    }};
-  });
+  const auto actor = system_.spawn(
+      [](caf::event_based_actor* self, std::promise<std::thread::id>* at_first,
+         std::promise<std::thread::id>* later) -> caf::behavior {
+        at_first->set_value(std::this_thread::get_id());
+        return {[later, self](int) {
+          later->set_value(std::this_thread::get_id());
+          self->quit();
+        }};
+      },
+      &first, &second);
   caf::anon_send(actor, 1);
   EXPECT_EQ(first.get_future().get(), io().thread_id());
   EXPECT_EQ(second.get_future().get(), io().thread_id());
@@ -42,16 +47,18 @@ TEST_F(LightActors, RunOnTheIoThread) {
 
 TEST_F(LightActors, LetTheSocketsInBetweenHoweverBusyTheyAre) {
   std::atomic<bool> enough = false;
-  system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-    self->send(self, 1);
-    return {[&enough, self](int) {
-      if (enough) {
-        self->quit();
-      } else {
+  system_.spawn(
+      [](caf::event_based_actor* self, std::atomic<bool>* stop) -> caf::behavior {
         self->send(self, 1);
-      }
-    }};
-  });
+        return {[stop, self](int) {
+          if (*stop) {
+            self->quit();
+          } else {
+            self->send(self, 1);
+          }
+        }};
+      },
+      &enough);
   std::promise<void> served;
   io().post([&] { served.set_value(); });
   EXPECT_EQ(served.get_future().wait_for(patience), std::future_status::ready);
@@ -61,30 +68,34 @@ TEST_F(LightActors, LetTheSocketsInBetweenHoweverBusyTheyAre) {
 
 TEST_F(LightActors, HearOfTheirTimers) {
   std::promise<void> rung;
-  system_.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-    self->delayed_send(self, 1ms, 1);
-    return {[&rung, self](int) {
-      rung.set_value();
-      self->quit();
-    }};
-  });
+  system_.spawn(
+      [](caf::event_based_actor* self, std::promise<void>* bell) -> caf::behavior {
+        self->delayed_send(self, 1ms, 1);
+        return {[bell, self](int) {
+          bell->set_value();
+          self->quit();
+        }};
+      },
+      &rung);
   EXPECT_EQ(rung.get_future().wait_for(patience), std::future_status::ready);
 }
 
 TEST_F(LightActors, AnswerThreadsThatBlock) {
-  const auto twice = system_.spawn([](caf::event_based_actor* self) -> caf::behavior {
-    return {[self](int number) {
-      if (number == 0) self->quit();
-      return 2 * number;
-    }};
-  });
+  const auto multiplier = system_.spawn(
+      [](caf::event_based_actor* self, int factor) -> caf::behavior {
+        return {[self, factor](int number) {
+          if (number == 0) self->quit();
+          return factor * number;
+        }};
+      },
+      2);
   std::vector<std::thread> threads;
   std::atomic<int> right = 0;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
       caf::scoped_actor self{system_};
       for (int i = 1; i <= 250; ++i) {
-        self->request(twice, patience, i)
+        self->request(multiplier, patience, i)
             .receive([&](int answer) { right += answer == 2 * i ? 1 : 0; },
                      [](const caf::error&) {});
       }
@@ -92,7 +103,7 @@ TEST_F(LightActors, AnswerThreadsThatBlock) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(right, 1000);
-  caf::anon_send(twice, 0);
+  caf::anon_send(multiplier, 0);
 }
 
 TEST(LightScheduler, RunsAllThatADetachedActorSaidBeforeItsSystemEnds) {
@@ -100,15 +111,19 @@ TEST(LightScheduler, RunsAllThatADetachedActorSaidBeforeItsSystemEnds) {
     std::atomic<int> heard = 0;
     SystemConfig config;
     caf::actor_system system{config};
-    const auto listener = system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
-      return {[&heard, self](int number) {
-        ++heard;
-        if (number == 99) self->quit();
-      }};
-    });
-    system.spawn<caf::detached>([listener](caf::event_based_actor* self) {
-      for (int number = 0; number < 100; ++number) self->send(listener, number);
-    });
+    const auto listener = system.spawn(
+        [](caf::event_based_actor* self, std::atomic<int>* count) -> caf::behavior {
+          return {[count, self](int number) {
+            ++*count;
+            if (number == 99) self->quit();
+          }};
+        },
+        &heard);
+    system.spawn<caf::detached>(
+        [](caf::event_based_actor* self, const caf::actor& to) {
+          for (int number = 0; number < 100; ++number) self->send(to, number);
+        },
+        listener);
     // The system waits for its actors.
     system.await_all_actors_done();
     EXPECT_EQ(heard, 100);
