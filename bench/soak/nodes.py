@@ -122,7 +122,7 @@ class Topology:
             "--http", "127.0.0.1:0", "--metrics", f"127.0.0.1:{self.ports[2 + number]}",
             "--mode", "collaborative", "--threshold", "0.9", "--token-deadline", "500ms",
             "--minimum-dwell", "500ms", "--probe-interval", "200ms", "--probe-interval-max", "1s",
-            "--probe-samples", "1"])
+            "--probe-samples", "1", "--conversation-ttl", "10s"])
 
     def cloud_metric(self, name):
         return metric(f"127.0.0.1:{self.ports[1]}", name)

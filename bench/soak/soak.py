@@ -16,7 +16,7 @@ from faults import KINDS, Faults
 from load import Client
 from nodes import ROOT, Topology
 
-REST = 30  # seconds without requests: contexts of the cloud run out after 20
+REST = 30  # seconds without requests: the cloud's contexts run out after 20, conversations after 10
 
 
 def arguments():
@@ -134,7 +134,8 @@ class Soak:
         values = {name: self.topology.cloud_metric(name)
                   for name in ("cecollm_cloud_contexts", "cecollm_cloud_row_bytes")}
         for number in range(1, len(self.topology.edges) + 1):
-            for name in ("cecollm_active_generations", "cecollm_retained_row_bytes"):
+            for name in ("cecollm_active_generations", "cecollm_conversations",
+                         "cecollm_retained_row_bytes"):
                 values[f"{name} of edge-{number}"] = self.topology.edge_metric(number, name)
         return values
 
