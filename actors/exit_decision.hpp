@@ -1,6 +1,6 @@
 #pragma once
 // Exit decision: applies policy::decide_exit to what the exits read, and foretells from what it saw
-// when the cloud will be asked. Light work, so it shares CAF's scheduler.
+// when the cloud will be asked.
 
 #include <map>
 #include <utility>

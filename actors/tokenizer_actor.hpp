@@ -1,5 +1,5 @@
 #pragma once
-// Tokenizer actor: prompts to ids, off the scheduler's threads. (Ids to text happens where the
+// Tokenizer actor: prompts to ids, off the I/O thread. (Ids to text happens where the
 // stream is kept: in the generation.)
 
 #include <memory>

@@ -28,7 +28,7 @@
 
 namespace cecollm::transport {
 
-/// Starts connecting to `endpoint` and returns at once; never blocks a scheduler thread. `owner`
+/// Starts connecting to `endpoint` and returns at once; never blocks. `owner`
 /// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only. The bytes cross
 /// the emulated `link` where one is given (its start in the system's clock). The system needs
 /// caf::io::middleman.
