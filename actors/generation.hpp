@@ -74,6 +74,7 @@ struct GenerationState {
     model::Reading reading;
     caf::actor_clock::time_point since;
     caf::actor_clock::time_point asked;  // earlier where that was done ahead
+    bool asked_ahead = false;
   };
   std::optional<Fallback> waiting;
   /// An ask for a position that an exit of the edge may still give.

@@ -117,8 +117,8 @@ void no_exit_sure(Self self, const NoExitSure& reading) {
   }
   const auto now = self->clock().now();
   const auto ahead = std::exchange(state.ahead, std::nullopt);
-  state.waiting = {reading.position, reading.exit, reading.reading, now,
-                   ahead ? ahead->asked : now};
+  state.waiting = {reading.position,           reading.exit,     reading.reading, now,
+                   ahead ? ahead->asked : now, ahead.has_value()};
   if (ahead && ahead->answer) {
     take_answer(self, *ahead->answer, ahead->answered);
     return;
@@ -157,9 +157,9 @@ void cloud_failed(Self self, const CloudFailed& failure) {
   } else if (state.ahead && state.ahead->position == failure.position) {
     state.ahead.reset();  // if the token is wanted after all, it is asked for then
   } else if (state.waiting && state.waiting->position == failure.position) {
-    if (failure.skipped && state.waiting->asked < state.waiting->since) {
+    if (failure.skipped && std::exchange(state.waiting->asked_ahead, false)) {
       // It was not worth asking ahead. By now it may be.
-      state.waiting->asked = state.waiting->since;
+      state.waiting->asked = self->clock().now();
       ask_cloud(self, failure.position, false);
       return;
     }

@@ -152,8 +152,7 @@ TEST_F(AskAhead, AsksBehindTheLastExitWhereTheLinkAskedNothingAhead) {
 }
 
 TEST_F(AskAhead, AsksAgainWithoutAWarningWhereTheLinksRefusalCrossesTheLastExit) {
-  foretell();
-  advance(1ms);
+  foretell();  // and in no time
   last_exit_is_not_sure();
   link_asks_nothing();
   ASSERT_THAT(heard_.asks, SizeIs(2));
@@ -176,7 +175,6 @@ TEST_F(AskAhead, DoesNotWarnOfARefusalThatComesAfterItsToken) {
 
 TEST_F(AskAhead, FallsBackWhereThatAskIsRefusedToo) {
   foretell();
-  advance(1ms);
   last_exit_is_not_sure();
   link_asks_nothing();
   link_asks_nothing();
