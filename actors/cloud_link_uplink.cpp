@@ -58,6 +58,13 @@ UploadStats operator-(const UploadStats& later, const UploadStats& earlier) {
           later.rows_resent - earlier.rows_resent};
 }
 
+/// Without those of the conversation's earlier generations.
+UploadStats own_stats(const Upload& upload) {
+  auto stats = upload.stats - upload.stats_before;
+  stats.rows_answered = upload.answered - upload.answered_before;
+  return stats;
+}
+
 /// No generation has it now; the rows stay, and the cloud's context as long as it likes.
 void keep_upload(Self self, GenerationId generation, Upload& upload) {
   if (upload.phase == Phase::closing) upload.phase = Phase::open;
@@ -66,8 +73,8 @@ void keep_upload(Self self, GenerationId generation, Upload& upload) {
   upload.trace.reset();
   auto closed = std::move(upload.closed);
   upload.closed = {};
-  auto stats = upload.stats - std::exchange(upload.stats_before, upload.stats);
-  stats.rows_answered = upload.answered - upload.answered_before;
+  auto stats = own_stats(upload);
+  upload.stats_before = upload.stats;
   stats.kept_bytes = upload.log.memory_bytes();
   forget_rows(self, generation);
   show_levels(self);
@@ -140,8 +147,7 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
   count_wasted(self, upload);
   trace_given_up(self, upload);
   auto closed = std::move(upload.closed);
-  auto stats = upload.stats - upload.stats_before;
-  stats.rows_answered = upload.answered - upload.answered_before;
+  const auto stats = own_stats(upload);
   self->state.uploads.erase(generation);
   show_levels(self);
   if (closed.pending()) closed.deliver(stats);

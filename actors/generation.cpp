@@ -93,7 +93,7 @@ void emit(Self self, const model::Reading& reading, policy::Source source, bool 
     finish(self, FinishReason::length);
   } else if (state.path == Path::on_cloud) {
     state.wanted_on_cloud = next_position(state);
-    expect_by_deadline(self, state.wanted_on_cloud);
+    expect_by_deadline(self);
   } else {
     self->send(state.setting.shallow, Advance{state.context, {reading.token}, 0});
   }

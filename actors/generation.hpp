@@ -89,12 +89,7 @@ struct GenerationState {
   std::int64_t wanted_on_cloud = 0;
   std::int64_t cloud_positions = 0;  // rows that the cloud has run layers for
 
-  /// The position that the cloud owes a token for, and until when it may.
-  struct Expected {
-    std::int64_t position = 0;
-    caf::actor_clock::time_point due;
-  };
-  std::optional<Expected> expected;
+  caf::actor_clock::time_point due;  // of the token that the cloud owes, where it owes one
   std::optional<caf::actor_clock::time_point> rings_at;  // when the next bell comes
 
   caf::actor_clock::time_point started;

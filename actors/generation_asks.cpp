@@ -12,10 +12,10 @@ milliseconds deadline_of_next(const GenerationState& state) {
   return state.output.empty() ? state.request.first_token_deadline : state.request.token_deadline;
 }
 
-/// Whether the cloud's token for this position is wanted still.
-bool is_awaited(const GenerationState& state, std::int64_t position) {
-  if (state.path == Path::on_cloud) return position == state.wanted_on_cloud;
-  return state.waiting && state.waiting->position == position;
+/// Of the token that the cloud owes.
+std::optional<std::int64_t> awaited_position(const GenerationState& state) {
+  if (state.path == Path::on_cloud) return state.wanted_on_cloud;
+  return state.waiting ? std::optional(state.waiting->position) : std::nullopt;
 }
 
 void ring_at(Self self, caf::actor_clock::time_point time) {
@@ -57,15 +57,13 @@ void take_answer(Self self, const CloudAnswered& answer, caf::actor_clock::time_
 
 void deadline_passed(Self self, std::int64_t position) {
   auto& state = self->state;
-  if (!is_awaited(state, position)) return;
-  if (state.path == Path::on_cloud) {
-    warn(state, state.setting.shallow ? "the cloud was late; the edge went on alone"
-                                      : "the cloud was late");
-    self->send(state.setting.link, AbandonAsk{state.context, position});
+  const bool on_cloud = state.path == Path::on_cloud;
+  warn(state, on_cloud && state.setting.shallow ? "the cloud was late; the edge went on alone"
+                                                : "the cloud was late");
+  self->send(state.setting.link, AbandonAsk{state.context, position});
+  if (on_cloud) {
     take_over(self, policy::ModeReason::asks_expired);
   } else {
-    warn(state, "the cloud was late");
-    self->send(state.setting.link, AbandonAsk{state.context, position});
     fall_back(self, monitoring::AskOutcome::late);
   }
 }
@@ -74,12 +72,10 @@ void deadline_passed(Self self, std::int64_t position) {
 
 /// One bell serves token after token: it is hung further on when it rings too early, so that a
 /// token does not wake the clock's thread.
-void expect_by_deadline(Self self, std::int64_t position) {
+void expect_by_deadline(Self self) {
   auto& state = self->state;
-  state.expected = {position, self->clock().now() + deadline_of_next(state)};
-  if (!state.rings_at || *state.rings_at > state.expected->due) {
-    ring_at(self, state.expected->due);
-  }
+  state.due = self->clock().now() + deadline_of_next(state);
+  if (!state.rings_at || *state.rings_at > state.due) ring_at(self, state.due);
 }
 
 void fall_back(Self self, monitoring::AskOutcome outcome) {
@@ -124,7 +120,7 @@ void no_exit_sure(Self self, const NoExitSure& reading) {
     return;
   }
   if (!ahead) ask_cloud(self, reading.position, false);
-  expect_by_deadline(self, reading.position);
+  expect_by_deadline(self);
 }
 
 void cloud_answered(Self self, const CloudAnswered& answer) {
@@ -172,13 +168,12 @@ void cloud_failed(Self self, const CloudFailed& failure) {
 void bell_rang(Self self, caf::actor_clock::time_point time) {
   auto& state = self->state;
   if (state.rings_at == time) state.rings_at.reset();
-  if (!state.expected) return;
-  const auto [position, due] = *state.expected;
-  if (self->clock().now() >= due) {
-    state.expected.reset();
-    deadline_passed(self, position);
-  } else if (!state.rings_at && is_awaited(state, position)) {
-    ring_at(self, due);
+  const auto position = awaited_position(state);
+  if (!position) return;
+  if (self->clock().now() >= state.due) {
+    deadline_passed(self, *position);
+  } else if (!state.rings_at) {
+    ring_at(self, state.due);
   }
 }
 

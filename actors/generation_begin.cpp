@@ -111,7 +111,7 @@ void begin(Self self, std::vector<model::TokenId> ids) {
     self->send(state.setting.link,
                GenerateOnCloud{state.context, state.request.sampling, state.prompt,
                                state.request.max_tokens, state.request.ignore_eos, self});
-    expect_by_deadline(self, state.wanted_on_cloud);
+    expect_by_deadline(self);
     return;
   }
   if (state.setting.conversations) {

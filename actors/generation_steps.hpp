@@ -42,8 +42,8 @@ void switch_mode(GenerationState& state, caf::actor_clock::time_point now, polic
 void take_over(Self self, policy::ModeReason reason);
 
 // --- asking the cloud
-/// The cloud owes the token of this position, until the next token's deadline.
-void expect_by_deadline(Self self, std::int64_t position);
+/// The cloud owes the next token from now on, until its deadline.
+void expect_by_deadline(Self self);
 /// The cloud's word on the awaited position is not coming, or is too late.
 void fall_back(Self self, monitoring::AskOutcome outcome);
 void ask_likely(Self self, std::int64_t position);
