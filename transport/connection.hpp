@@ -28,10 +28,9 @@
 
 namespace cecollm::transport {
 
-/// Starts connecting to `endpoint` and returns at once; never blocks. `owner`
-/// receives ConnectionUp or ConnectionDown. `tls` null: plain TCP, loopback only. The bytes cross
-/// the emulated `link` where one is given (its start in the system's clock). The system needs
-/// caf::io::middleman.
+/// Starts connecting to `endpoint` and returns at once; never blocks. `owner` receives ConnectionUp
+/// or ConnectionDown. `tls` null: plain TCP, loopback only. The bytes cross the emulated `link`
+/// where one is given (its start in the system's clock). The system needs caf::io::middleman.
 void dial(caf::actor_system& system, const Endpoint& endpoint,
           std::shared_ptr<const TlsContext> tls, const ConnectionLimits& limits, caf::actor owner,
           std::shared_ptr<EmulatedLink> link = {});

@@ -136,6 +136,10 @@ class CloudLink : public tests::DeterministicSystem {
   }
   void ask(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}}); }
   void ask_ahead(std::int64_t position) { tell(AskCloud{generation, position, 1s, {}, true}); }
+  void ask_ahead_in_vain(std::int64_t position) {
+    ask_ahead(position);
+    tell(WithdrawAsk{generation, position});
+  }
   /// One that the cloud has, and its generation no longer waits for.
   void ask_and_give_up(std::int64_t position) {
     ask(position);
@@ -159,10 +163,7 @@ TEST_F(CloudLink, KeepsAskingWhenAFaultAnswersAnAskThatWasGivenUp) {
   ask(4);
   says_late(3);
   EXPECT_THAT(heard_.failures, SizeIs(0));
-  transport::Reply reply;
-  reply.context = generation;
-  reply.position = 4;
-  says(reply);
+  answers(4);
   ASSERT_THAT(heard_.answers, SizeIs(1));
   EXPECT_EQ(heard_.answers[0].position, 4);
 }
@@ -250,8 +251,7 @@ TEST_F(CloudLink, AsksAnotherCloudAtOnceWhereOneWasOverloaded) {
 TEST_F(CloudLink, DropsTheAnswerToAnAskThatWasWithdrawn) {
   open();
   add_rows(0, 3);
-  ask_ahead(3);
-  tell(WithdrawAsk{generation, 3});
+  ask_ahead_in_vain(3);
   answers(3);
   EXPECT_THAT(heard_.answers, SizeIs(0));
   EXPECT_THAT(heard_.failures, SizeIs(0));
@@ -260,8 +260,7 @@ TEST_F(CloudLink, DropsTheAnswerToAnAskThatWasWithdrawn) {
 TEST_F(CloudLink, GoesOnAskingAfterAnAskWasWithdrawn) {
   open();
   add_rows(0, 3);
-  ask_ahead(3);
-  tell(WithdrawAsk{generation, 3});
+  ask_ahead_in_vain(3);
   add_rows(3, 1);
   ask(4);
   answers(4);
@@ -272,8 +271,7 @@ TEST_F(CloudLink, GoesOnAskingAfterAnAskWasWithdrawn) {
 TEST_F(CloudLink, AsksNotAheadWhileTheCloudIsBusyWithAnAskInVain) {
   open();
   add_rows(0, 3);
-  ask_ahead(3);
-  tell(WithdrawAsk{generation, 3});
+  ask_ahead_in_vain(3);
   add_rows(3, 1);
   heard_.on_the_wire.clear();
   ask_ahead(4);
@@ -288,8 +286,7 @@ TEST_F(CloudLink, AsksNotAheadWhileTheCloudIsBusyWithAnAskInVain) {
 TEST_F(CloudLink, AsksAheadAgainOnceALaterAskWasAnswered) {
   open();
   add_rows(0, 3);
-  ask_ahead(3);
-  tell(WithdrawAsk{generation, 3});
+  ask_ahead_in_vain(3);
   add_rows(3, 1);
   ask(4);
   answers(4);  // the cloud has dropped the one before

@@ -1,6 +1,7 @@
 // Edge and cloud with fake engines, everything between them real.
 
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -58,6 +59,16 @@ void expect_same(const Generated& generated, const std::vector<model::ReferenceT
             : policy::Source{policy::Source::Kind::exit, static_cast<std::size_t>(head)};
     EXPECT_EQ(generated.sources[i], source) << "token " << i;
   }
+}
+
+/// Waits for it, as long as a test may.
+bool comes_true(const std::function<bool()>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + tests::patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 class EdgeAndCloud : public ::testing::Test {
@@ -185,12 +196,7 @@ TEST_F(EdgeAndCloud, HaveTheRowsOnTheCloudBeforeTheEdgeIsDoneWithItsLayers) {
     const auto& step = batch.front();
     if (step.read != std::vector<std::size_t>{1}) return;
     const auto rows = static_cast<double>(step.session->length());
-    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
-    while (cloud.metrics().rows_received.Value() < rows) {
-      if (std::chrono::steady_clock::now() > give_up) return;
-      std::this_thread::yield();
-    }
-    ++ahead;
+    if (comes_true([&] { return cloud.metrics().rows_received.Value() >= rows; })) ++ahead;
   };
   ASSERT_TRUE(edge.await_link().connected);
   const auto generated = edge.generate(request({5, 6, 7}, {2.0F, 2.0F}, 20));
@@ -211,12 +217,7 @@ TEST_F(EdgeAndCloud, AnswerAnAskMadeAheadBeforeTheEdgeIsDoneWithItsLayers) {
     if (step.read != std::vector<std::size_t>{1}) return;
     const auto asked_before = static_cast<double>(step.session->length() - prompt_length);
     if (asked_before == 0) return;
-    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
-    while (cloud.metrics().tokens.Value() <= asked_before) {
-      if (std::chrono::steady_clock::now() > give_up) return;
-      std::this_thread::yield();
-    }
-    ++ahead;
+    if (comes_true([&] { return cloud.metrics().tokens.Value() > asked_before; })) ++ahead;
   };
   ASSERT_TRUE(edge.await_link().connected);
   auto wanted = request({5, 6, 7}, {2.0F, 2.0F}, tokens);
@@ -351,8 +352,7 @@ TEST_F(EdgeAndCloud, BringARestartedCloudToTheSameState) {
   // The client hears of tokens later than they are made: let there be some to make.
   edge.engine().on_run = [&](std::span<const model::Step> batch) {
     if (batch.front().session->length() < 40) return;
-    const auto give_up = std::chrono::steady_clock::now() + tests::patience;
-    while (!replaced && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    comes_true([&] { return replaced.load(); });
   };
   ASSERT_TRUE(edge.await_link().connected);
   std::size_t lost_at = 0;
