@@ -99,6 +99,11 @@ caf::behavior ConnectionBroker::run() {
         }
       },
       [this](const internal::Tick&) { on_tick(); },
+      [this](const internal::WriteOut&) {
+        if (valid(handle_) && write_out()) {
+          connection_.stream_sent(0);
+        }
+      },
   };
 }
 
@@ -175,6 +180,18 @@ bool ConnectionBroker::write(std::vector<char> bytes) {
   } else {
     buffer.insert(buffer.end(), bytes.begin(), bytes.end());
   }
+  if (std::exchange(write_due_, true)) {
+    return false;
+  }
+  if (mailbox().empty()) {
+    return write_out();
+  }
+  send(this, internal::WriteOut{});  // behind messages that may have more to be sent
+  return false;
+}
+
+bool ConnectionBroker::write_out() {
+  write_due_ = false;
   flush(handle_);
   const auto* scribe = socket();
   return scribe != nullptr && !scribe->has_unsent();

@@ -52,6 +52,8 @@ class ConnectionBroker : public caf::io::broker, private ByteStream {
   SocketScribe* socket();
 
   bool write(std::vector<char> bytes) override;
+  /// Hands the socket what write() has put together. True: all of it is gone.
+  bool write_out();
   void shut_down_writing() override;
   void set_reading(bool wanted) override;
 
@@ -60,6 +62,7 @@ class ConnectionBroker : public caf::io::broker, private ByteStream {
   Endpoint endpoint_;  // of the server, on the client's side
   caf::io::connection_handle handle_;
   std::string peer_address_;
+  bool write_due_ = false;              // what write() has put together is not with the socket yet
   std::unique_ptr<LinkEmulator> link_;  // until begin()
   std::shared_ptr<ConnectAttempt> attempt_;
   Session::TimePoint deadline_;                             // of connecting and the handshake

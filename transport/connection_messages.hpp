@@ -46,6 +46,8 @@ struct ConnectionDown {
 namespace internal {
 /// To itself: a deadline has come.
 struct Tick {};
+/// To itself: bytes for the socket have been put together.
+struct WriteOut {};
 /// From the thread that connects. Null: `error` says why.
 struct Connected {
   std::shared_ptr<Socket> socket;
@@ -85,6 +87,7 @@ CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::FrameArrived))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::SendQueueDrained))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::ConnectionDown))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::Tick))
+CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::WriteOut))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::Connected))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ResumeReading))
 CAF_ADD_TYPE_ID(cecollm_transport, (cecollm::transport::internal::ResumeAccepting))
@@ -104,6 +107,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::FrameArrived)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::SendQueueDrained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::ConnectionDown)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::Tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::WriteOut)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::Connected)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ResumeReading)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cecollm::transport::internal::ResumeAccepting)

@@ -71,6 +71,7 @@ constexpr std::array prefixes{
     Prefix{"sys/select.h", Library::sockets},
     Prefix{"netinet/", Library::sockets},
     Prefix{"arpa/", Library::sockets},
+    Prefix{"linux/tcp.h", Library::sockets},
     Prefix{"netdb.h", Library::sockets},
     Prefix{"poll.h", Library::sockets},
     Prefix{"sys/time.h", Library::clocks},

@@ -9,7 +9,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/tcp.h>
 
+#include "tests/support/raw_socket.hpp"
 #include "tests/transport/connections_fixture.hpp"
 
 namespace cecollm::transport {
@@ -19,7 +21,26 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using tests::ConnectionOwner;
 
-class Connections : public tests::ConnectionsFixture {};
+class Connections : public tests::ConnectionsFixture {
+ protected:
+  /// All of them wait for the client's connection when it gets to run, as it runs on that thread.
+  void send_in_one_turn(const std::vector<std::string>& bodies, bool then_close) {
+    system.middleman().backend().post([connection = client.connection(), bodies, then_close] {
+      for (const auto& body : bodies) {
+        caf::anon_send(connection, SendFrame{tests::shared_frame(body)});
+      }
+      if (then_close) caf::anon_send(connection, CloseConnection{});
+    });
+  }
+};
+
+/// Packets with bytes in them that the socket has received.
+std::uint32_t packets_received(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  EXPECT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_data_segs_in;
+}
 
 TEST_F(Connections, CarryFramesBothWaysOverTls) {
   start(pki.server());
@@ -78,6 +99,33 @@ TEST_F(Connections, DeliverTheLastFramesOfASideThatCloses) {
   const auto near = client.down();
   ASSERT_TRUE(near);
   EXPECT_EQ(near->code, ErrorCode::closed);
+  EXPECT_THAT(near->message, HasSubstr("closed by this side"));
+}
+
+// An ask and its row: on a radio link each packet costs.
+TEST_F(Connections, SendFramesOfOneTurnInOnePacket) {
+  tests::RawListener cloud;
+  bound = {"127.0.0.1", cloud.port()};
+  connect(nullptr);
+  auto socket = cloud.accept();
+  ASSERT_TRUE(client.up());
+  send_in_one_turn({"row", "ask"}, true);
+  std::string bytes;
+  ASSERT_TRUE(socket.read_to_end(&bytes));
+  EXPECT_EQ(bytes, std::string("\0\0\0\3row\0\0\0\3ask", 14));
+  EXPECT_EQ(packets_received(socket.get()), 1U);
+}
+
+TEST_F(Connections, SendAllFramesOfATurnThatCloses) {
+  start_and_connect();
+  const std::string large(3U << 20U, 'x');
+  send_in_one_turn({"first", large, "last"}, true);
+  EXPECT_EQ(server.frame(), "first");
+  EXPECT_EQ(server.frame(), large);
+  EXPECT_EQ(server.frame(), "last");
+  ASSERT_TRUE(server.down());
+  const auto near = client.down();
+  ASSERT_TRUE(near);
   EXPECT_THAT(near->message, HasSubstr("closed by this side"));
 }
 

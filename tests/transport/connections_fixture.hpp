@@ -19,7 +19,7 @@ struct TransportConfig : caf::actor_system_config {
     load<caf::io::middleman>();
     add_message_types<caf::id_block::cecollm_transport>();
     set("scheduler.max-threads", 2);
-    set("scheduler.policy", caf::atom("sharing"));  // as the application has it
+    set("scheduler.policy", caf::atom("sharing"));  // stealing polls
   }
 };
 
