@@ -50,29 +50,12 @@ void check(const nlohmann::json& report) {
 }
 
 /// Clients that ask for every token as fast as they can.
-nlohmann::json press_hard(FleetCloud& cloud, int clients, double seconds) {
-  auto report = cloud.press({"--edges", std::to_string(clients), "--duration",
-                             whole_seconds(seconds), "--token-time", "0s"});
+nlohmann::json press_hard(FleetCloud& cloud, int clients, int generations, double seconds) {
+  auto report =
+      cloud.press({"--edges", std::to_string(clients), "--concurrency", std::to_string(generations),
+                   "--duration", whole_seconds(seconds), "--token-time", "0s"});
   check(report);
   return report;
-}
-
-std::vector<RatioFigures> measure_ratios(const Options& options, const FleetMaterial& material) {
-  std::vector<RatioFigures> all(2);
-  all[0].batch = 1;
-  all[1].batch = 32;
-  FleetCloud cloud(material);
-  for (int i = 0; i < options.repetitions; ++i) {
-    for (auto& ratio : all) {
-      const auto bare = run_bare_loop(material, ratio.batch, options.seconds);
-      const auto report = press_hard(cloud, ratio.batch, options.seconds);
-      ratio.bare.push_back(bare.at("tokens_per_s"));
-      ratio.cloud.push_back(report.at("throughput").at("output_tokens_per_s"));
-      std::cerr << ratio.batch << " contexts: bare " << ratio.bare.back() << ", cloud "
-                << ratio.cloud.back() << " tokens/s\n";
-    }
-  }
-  return all;
 }
 
 /// Mean of what the cloud's histogram of asks a pass gives. Its buckets are whole numbers at their
@@ -91,11 +74,36 @@ double mean_batch(const nlohmann::json& buckets) {
   return passes > 0 ? asks / passes : 0;
 }
 
+/// One client with one generation is a chain, a step and a crossing after the other: what it costs
+/// to be elsewhere. With two the cloud has an ask waiting while another one's answer is on its way:
+/// what the cloud adds to its steps, which still take one ask each.
+std::vector<RatioFigures> measure_ratios(const Options& options, const FleetMaterial& material) {
+  std::vector<RatioFigures> all(3);
+  all[0].batch = all[0].clients = all[0].generations = 1;
+  all[1].batch = all[1].clients = 1;
+  all[1].generations = 2;
+  all[2].batch = all[2].clients = all[2].generations = 32;
+  FleetCloud cloud(material);
+  for (int i = 0; i < options.repetitions; ++i) {
+    for (auto& ratio : all) {
+      const auto bare = run_bare_loop(material, ratio.batch, options.seconds);
+      const auto report = press_hard(cloud, ratio.clients, ratio.generations, options.seconds);
+      ratio.bare.push_back(bare.at("tokens_per_s"));
+      ratio.cloud.push_back(report.at("throughput").at("output_tokens_per_s"));
+      ratio.asks_per_pass.push_back(mean_batch(report.at("batch_sizes")));
+      std::cerr << ratio.clients << " clients, " << ratio.generations
+                << " generations: " << ratio.cloud.back() << " tokens/s, bare " << ratio.bare.back()
+                << '\n';
+    }
+  }
+  return all;
+}
+
 std::vector<ClientsFigures> measure_clients(const Options& options, const FleetMaterial& material) {
   std::vector<ClientsFigures> rows;
   FleetCloud cloud(material);
   for (int clients = 1; clients <= options.most_clients; clients *= 2) {
-    const auto report = press_hard(cloud, clients, options.seconds);
+    const auto report = press_hard(cloud, clients, clients, options.seconds);
     const auto& wait = report.at("latency").at("cloud_wait");
     rows.push_back({clients, report.at("throughput").at("output_tokens_per_s"), wait.at("p50_ms"),
                     wait.at("p99_ms"), mean_batch(report.at("batch_sizes"))});
@@ -115,7 +123,7 @@ std::int64_t errors_in(const nlohmann::json& report) {
 SteadyFigures measure_steady(const Options& options, const FleetMaterial& material) {
   FleetCloud cloud(material);
   SteadyFigures figures;
-  press_hard(cloud, 1, 1);
+  press_hard(cloud, 1, 1, 1);
   const auto before = cloud.figures();
   figures.threads_alone = before.threads;
   figures.edges = options.edges;

@@ -39,17 +39,25 @@ void write_ratios(std::ostream& out, const std::vector<RatioFigures>& ratios) {
   out << "## A cloud against a bare loop\n\n"
       << "Tokens a second: median, and least to most, of " << ratios.front().bare.size()
       << " measurements each, taken in turn. The bare loop hands the same rows to the engine, so "
-         "many contexts in each pass; the clients replay them over TLS on loopback.\n\n"
-      << "| contexts | bare loop | cloud | ratio, median of pairs |\n|---:|---:|---:|---:|\n";
+         "many contexts in each pass; the clients replay them over TLS on loopback, each "
+         "generation "
+         "a token after the other.\n\n"
+      << "| clients | generations at a time | asks a pass | cloud | bare loop, contexts | bare "
+         "loop "
+         "| ratio, median of pairs |\n|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& ratio : ratios) {
-    out << "| " << ratio.batch << " | " << spread(ratio.bare) << " | " << spread(ratio.cloud)
-        << " | " << fixed(100 * ratio.ratio(), 1) << " % |\n";
+    out << "| " << ratio.clients << " | " << ratio.generations << " | "
+        << fixed(median(ratio.asks_per_pass), 1) << " | " << spread(ratio.cloud) << " | "
+        << ratio.batch << " | " << spread(ratio.bare) << " | " << fixed(100 * ratio.ratio(), 1)
+        << " % |\n";
   }
+  const auto& least = ratios.front();
+  const auto& most = ratios.back();
   if (ratios.size() > 1) {
-    out << "\nOf the bare loop, " << ratios.back().batch << " contexts over "
-        << ratios.front().batch << ": "
-        << fixed(median(ratios.back().bare) / median(ratios.front().bare), 2) << "; of the cloud: "
-        << fixed(median(ratios.back().cloud) / median(ratios.front().cloud), 2) << ".\n";
+    out << "\nOf the bare loop, " << most.batch << " contexts over " << least.batch << ": "
+        << fixed(median(most.bare) / median(least.bare), 2) << "; of the cloud, "
+        << most.generations << " generations over " << least.generations << ": "
+        << fixed(median(most.cloud) / median(least.cloud), 2) << ".\n";
   }
   out << '\n';
 }
@@ -92,7 +100,10 @@ void write_steady(std::ostream& out, const SteadyFigures& steady) {
 nlohmann::ordered_json json_of(const FleetFigures& figures) {
   nlohmann::ordered_json json{{"conditions", figures.conditions}};
   for (const auto& ratio : figures.ratios) {
-    json["ratios"].push_back({{"batch", ratio.batch},
+    json["ratios"].push_back({{"bare_contexts", ratio.batch},
+                              {"clients", ratio.clients},
+                              {"generations", ratio.generations},
+                              {"asks_per_pass", ratio.asks_per_pass},
                               {"bare_tokens_per_s", ratio.bare},
                               {"cloud_tokens_per_s", ratio.cloud},
                               {"ratio", ratio.ratio()}});

@@ -9,11 +9,14 @@
 
 namespace cecollm::bench {
 
-/// Tokens a second of a bare loop and of a cloud with as many clients, measured in turn.
+/// Tokens a second of a bare loop and of a cloud, measured in turn.
 struct RatioFigures {
-  int batch = 0;
+  int batch = 0;  // contexts in each pass of the bare loop
+  int clients = 0;
+  int generations = 0;  // of all clients, at a time
   std::vector<double> bare;
   std::vector<double> cloud;
+  std::vector<double> asks_per_pass;  // of the cloud
   /// Median of cloud over bare, pair by pair.
   double ratio() const;
 };
