@@ -26,6 +26,10 @@
 namespace cecollm::apps {
 namespace {
 
+/// A busy cloud is what one comes to measure, so edges neither leave it nor give up soon.
+const SettingDefaults own_defaults{{"generation.token_deadline", "30s"},
+                                   {"supervisor.adaptive", "false"}};
+
 constexpr const char* batch_histogram = "cecollm_cloud_batch_asks";
 
 Outcome<LoadMaterial> replay_material(const LoadFlags& flags) {
@@ -185,7 +189,7 @@ void register_load(CLI::App& app, Command& chosen) {
       app.add_subcommand("load", "Press a cloud with many virtual edges and report figures");
   const auto flags = std::make_shared<LoadFlags>();
   add_load_flags(*command, *flags);
-  add_setting_flags(*command, Node::edge);
+  add_setting_flags(*command, Node::edge, own_defaults);
   command->footer(
       "Examples:\n"
       "  cecollm load --recording stories.rec --edges 1000 --duration 60s \\\n"
@@ -197,10 +201,7 @@ void register_load(CLI::App& app, Command& chosen) {
       "docs/load.md says what the figures mean.");
   command->callback([&chosen, flags, command] {
     chosen = [flags, command](const CommandIo& io) {
-      auto sources = given_settings(*command, Node::edge, io);
-      // A busy cloud is what one comes to measure, so edges neither leave it nor give up soon.
-      sources.command_defaults["supervisor.adaptive"] = "false";
-      sources.command_defaults["generation.token_deadline"] = "30s";
+      auto sources = given_settings(*command, Node::edge, io, own_defaults);
       // A recording has all that a replay needs of its model.
       if (flags->kind == "replay") sources.command_defaults["model.directory"] = ".";
       return run(*flags, sources, io);

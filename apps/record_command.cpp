@@ -23,6 +23,8 @@ struct RecordOptions {
   std::string out;
 };
 
+const SettingDefaults own_defaults{{"model.dtype", "fp32"}};
+
 struct Counts {
   std::size_t generations = 0;
   std::size_t tokens = 0;
@@ -127,7 +129,7 @@ void register_record(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<RecordOptions>();
   add_load_prompt_flags(*command, options->prompts);
   command->add_option("--out", options->out, "File to write")->type_name("FILE")->required();
-  add_setting_flags(*command, Node::edge);
+  add_setting_flags(*command, Node::edge, own_defaults);
   command->footer(
       "Examples:\n"
       "  cecollm record --model models/default --prompts prompts.txt --max-tokens 64 \\\n"
@@ -136,9 +138,7 @@ void register_record(CLI::App& app, Command& chosen) {
       "      --row-dtype fp16 --out chats.rec");
   command->callback([&chosen, options, command] {
     chosen = [options, command](const CommandIo& io) {
-      auto sources = given_settings(*command, Node::edge, io);
-      sources.command_defaults["model.dtype"] = "fp32";
-      return run(*options, sources, io);
+      return run(*options, given_settings(*command, Node::edge, io, own_defaults), io);
     };
   });
 }

@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -14,10 +15,19 @@ std::string group_of(const SettingKey& key) {
   return group;
 }
 
-std::string description_of(const SettingKey& key) {
+std::string_view default_of(const SettingKey& key, const SettingDefaults& own) {
+  const auto found = own.find(key.name);
+  return found == own.end() ? key.default_text : std::string_view(found->second);
+}
+
+/// The help says what the setting does; a switch that is on by default turns that off.
+std::string description_of(const SettingKey& key, const SettingDefaults& own) {
+  const auto given_without = default_of(key, own);
   std::string text(key.help);
-  if (!key.default_text.empty() && key.kind != ValueKind::boolean) {
-    text += " [" + std::string(key.default_text) + "]";
+  if (key.kind != ValueKind::boolean) {
+    if (!given_without.empty()) text += " [" + std::string(given_without) + "]";
+  } else if (key.default_text == "true") {
+    text += given_without == "true" ? " [on; this turns it off]" : " [off]";
   }
   return text;
 }
@@ -60,14 +70,14 @@ std::string switched(const SettingKey& key) {
 
 }  // namespace
 
-void add_setting_flags(CLI::App& command, Node node) {
+void add_setting_flags(CLI::App& command, Node node, const SettingDefaults& own) {
   command.add_option("--config")
       ->description("TOML file with settings; flags and environment override it")
       ->type_name("FILE");
   for (const SettingKey& key : setting_keys()) {
     if (!applies(key, node)) continue;
     const std::string flag(key.flag);
-    const std::string description = description_of(key);
+    const std::string description = description_of(key, own);
     CLI::Option* option = nullptr;
     if (key.kind == ValueKind::boolean) {
       option = command.add_flag(flag, description);
@@ -86,8 +96,10 @@ void add_setting_flags(CLI::App& command, Node node) {
   }
 }
 
-SettingSources given_settings(const CLI::App& command, Node node, const CommandIo& io) {
+SettingSources given_settings(const CLI::App& command, Node node, const CommandIo& io,
+                              SettingDefaults own) {
   SettingSources sources;
+  sources.command_defaults = std::move(own);
   sources.environment = io.environment;
   if (const CLI::Option* config = command.get_option("--config"); config->count() > 0) {
     sources.file = config->results().back();

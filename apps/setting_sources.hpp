@@ -22,12 +22,14 @@ Environment process_environment();
 /// Settings of the other node are passed over.
 using GivenFlags = std::map<std::string, std::vector<std::string>, std::less<>>;
 
+/// Defaults of one command that differ from the table's, by setting name.
+using SettingDefaults = std::map<std::string, std::string, std::less<>>;
+
 struct SettingSources {
   std::optional<std::filesystem::path> file;
   Environment environment;
   GivenFlags flags;
-  /// Defaults of one command that differ from the table's, by setting name.
-  std::map<std::string, std::string, std::less<>> command_defaults{};
+  SettingDefaults command_defaults{};
 };
 
 /// A value and where it was given: "edge.toml:12", "--heartbeat", "CECOLLM_LINK_HEARTBEAT" or

@@ -16,7 +16,17 @@
 namespace cecollm::bench {
 namespace {
 
-constexpr const char* default_link = "rtt=5ms,up=100mbit,down=100mbit";
+/// Every mode waits as long as it takes: what is compared is time, not deadlines.
+const apps::SettingDefaults own_defaults{{"model.directory", "models/default"},
+                                         {"model.dtype", "fp32"},
+                                         {"model.threads", "1"},
+                                         {"link.row_dtype", "fp16"},
+                                         {"link.emulate", "rtt=5ms,up=100mbit,down=100mbit"},
+                                         {"generation.mode", "collaborative"},
+                                         {"generation.token_deadline", "1h"},
+                                         {"generation.max_tokens", "100"},
+                                         {"supervisor.adaptive", "false"},
+                                         {"log.level", "error"}};
 
 std::string to_text(double number) {
   std::ostringstream text;
@@ -44,22 +54,6 @@ apps::Outcome<void> check(const apps::SettingSources& sources) {
     return apps::misused("--cloud: the benchmark starts a cloud of its own");
   }
   return {};
-}
-
-apps::SettingSources with_defaults(apps::SettingSources sources) {
-  auto& defaults = sources.command_defaults;
-  defaults["model.directory"] = "models/default";
-  defaults["model.dtype"] = "fp32";
-  defaults["model.threads"] = "1";
-  defaults["link.row_dtype"] = "fp16";
-  if (!sources.flags.contains("link.emulate_trace")) defaults["link.emulate"] = default_link;
-  // Every mode waits as long as it takes: what is compared is time, not deadlines.
-  defaults["generation.mode"] = "collaborative";
-  defaults["generation.token_deadline"] = "1h";
-  defaults["generation.max_tokens"] = "100";
-  defaults["supervisor.adaptive"] = "false";
-  defaults["log.level"] = "error";
-  return sources;
 }
 
 std::string describe_model(const apps::SettingSources& sources, const model::ModelConfig& config) {
@@ -121,12 +115,11 @@ WorkloadSetting workload_setting(const PaperFlags& flags, const apps::EdgeSettin
   return setting;
 }
 
-apps::Outcome<void> run(const PaperFlags& flags, const apps::SettingSources& given,
+apps::Outcome<void> run(const PaperFlags& flags, const apps::SettingSources& sources,
                         const apps::CommandIo& io) {
-  if (auto checked = check(given); !checked) return checked;
+  if (auto checked = check(sources); !checked) return checked;
   const auto modes = modes_of(flags);
   if (!modes) return tl::unexpected(modes.error());
-  const auto sources = with_defaults(given);
   const bool judge = !flags.no_judge && !flags.replay_exits;
 
   TestbedSetting setting;
@@ -165,7 +158,7 @@ void register_paper(CLI::App& bench, apps::Command& chosen) {
       "paper", "Cloud-only, naive, standalone and collaborative side by side, as in the paper");
   const auto flags = std::make_shared<PaperFlags>();
   add_paper_flags(*command, *flags);
-  apps::add_setting_flags(*command, apps::Node::edge);
+  apps::add_setting_flags(*command, apps::Node::edge, own_defaults);
   command->footer(
       "Examples:\n"
       "  cecollm bench paper\n"
@@ -176,7 +169,11 @@ void register_paper(CLI::App& bench, apps::Command& chosen) {
       "The defaults are the default model in fp32 with one thread a side.");
   command->callback([&chosen, flags, command] {
     chosen = [flags, command](const apps::CommandIo& io) {
-      return run(*flags, apps::given_settings(*command, apps::Node::edge, io), io);
+      auto sources = apps::given_settings(*command, apps::Node::edge, io, own_defaults);
+      if (sources.flags.contains("link.emulate_trace")) {
+        sources.command_defaults.erase("link.emulate");  // one or the other
+      }
+      return run(*flags, sources, io);
     };
   });
 }

@@ -12,7 +12,9 @@ namespace cecollm::apps {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::IsEmpty;
+using testing::Not;
 
 class SettingFlags : public testing::Test {
  protected:
@@ -57,6 +59,32 @@ TEST_F(SettingFlags, CollectTextsAndLetTheLastOfOthersWin) {
               ElementsAre("a,b", "[c]"));
   const auto repeated = parse(Node::edge, {"--seed", "1", "--seed", "2"});
   EXPECT_EQ(repeated.flags.at("generation.seed").back(), "2");
+}
+
+TEST(SettingHelp, SaysWhatAFlagTurnsOff) {
+  CLI::App command;
+  add_setting_flags(command, Node::edge);
+  EXPECT_THAT(command.get_option("--no-ask-ahead")->get_description(),
+              EndsWith(" [on; this turns it off]"));
+  EXPECT_THAT(command.get_option("--insecure")->get_description(), Not(EndsWith("]")));
+}
+
+TEST(SettingHelp, ShowsTheDefaultsOfTheCommand) {
+  CLI::App command;
+  add_setting_flags(command, Node::edge,
+                    {{"generation.token_deadline", "1h"}, {"supervisor.adaptive", "false"}});
+  EXPECT_THAT(command.get_option("--token-deadline")->get_description(), EndsWith(" [1h]"));
+  EXPECT_THAT(command.get_option("--no-adapt")->get_description(), EndsWith(" [off]"));
+  EXPECT_THAT(command.get_option("--max-tokens")->get_description(), EndsWith(" [128]"));
+}
+
+TEST_F(SettingFlags, AreReadBehindTheDefaultsOfTheCommand) {
+  CLI::App command;
+  const SettingDefaults own{{"generation.max_tokens", "2"}};
+  add_setting_flags(command, Node::edge, own);
+  command.parse(std::vector<std::string>{});
+  EXPECT_EQ(given_settings(command, Node::edge, {in_, out_, out_, false, {}}, own).command_defaults,
+            own);
 }
 
 TEST_F(SettingFlags, BelongToOneNodeOnly) {
