@@ -66,6 +66,29 @@ TEST_F(ConfigCheck, ChecksForTheNodeThatIsNamed) {
               HasSubstr("the address to listen on is missing"));
 }
 
+TEST_F(ConfigCheck, OpensTheFilesThatAreNamedWhereAsked) {
+  const auto file = write(
+      "[model]\ndirectory = \"/nowhere/model\"\n"
+      "[link]\nlisten = \"127.0.0.1:7070\"\ncertificate = \"/nowhere/cloud.pem\"\n"
+      "key = \"/nowhere/cloud.key\"\nauthority = \"/nowhere/ca.pem\"\n"
+      "[api]\nlisten = \"127.0.0.1:8080\"\nkeys = \"/nowhere/api-keys\"\n");
+  EXPECT_EQ(run_command({"config", "check", file}).exit_code, 0);
+  const auto result = run_command({"config", "check", file, "--files"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("/nowhere/model/config.json"));
+  EXPECT_THAT(result.err, HasSubstr("/nowhere/cloud.pem"));
+  EXPECT_THAT(result.err, HasSubstr("/nowhere/api-keys"));
+}
+
+TEST_F(ConfigCheck, FindsNothingWrongWithFilesThatCanBeUsed) {
+  const auto file =
+      write("[model]\ndirectory = \"" CECOLLM_DEFAULT_MODEL "\"\n[generation]\nseed = 1\n");
+  const auto result = run_command({"config", "check", file, "--files"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, file + ": good for the edge\n");
+}
+
 TEST(ConfigKeys, PrintTheTableOfSettings) {
   const auto result = run_command({"config", "keys"});
   EXPECT_EQ(result.exit_code, 0);
