@@ -12,12 +12,15 @@ bool fits(std::uint64_t spent, std::uint64_t bytes, const std::optional<std::uin
 
 }  // namespace
 
+bool DayBudget::is_another(Day day) const {
+  return day > day_ || day_ - day > set_back;
+}
+
 DayBudget::DayBudget(std::optional<std::uint64_t> limit, Day day, std::uint64_t spent)
     : limit_(limit), day_(day), spent_(spent) {}
 
 bool DayBudget::spend(Day day, std::uint64_t bytes) {
-  // A clock set back must not open a spent day again.
-  if (day > day_) {
+  if (is_another(day)) {
     day_ = day;
     spent_ = 0;
     refused_ = false;
@@ -31,12 +34,12 @@ bool DayBudget::spend(Day day, std::uint64_t bytes) {
 }
 
 bool DayBudget::exhausted(Day day) const {
-  if (day > day_) return limit_ == 0U;
+  if (is_another(day)) return limit_ == 0U;
   return refused_ || (limit_ && spent_ >= *limit_);
 }
 
 std::uint64_t DayBudget::spent(Day day) const {
-  return day > day_ ? 0 : spent_;
+  return is_another(day) ? 0 : spent_;
 }
 
 std::optional<std::uint64_t> DayBudget::left(Day day) const {

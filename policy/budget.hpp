@@ -32,6 +32,11 @@ class DayBudget {
   void set_limit(std::optional<std::uint64_t> limit);
 
  private:
+  /// A clock set back a little must not open a spent day again. One that is further back was wrong
+  /// before: its day would otherwise last until then.
+  static constexpr std::chrono::days set_back{1};
+  bool is_another(Day day) const;
+
   std::optional<std::uint64_t> limit_;
   Day day_;
   std::uint64_t spent_;

@@ -56,6 +56,16 @@ TEST(DayBudget, IsNotOpenedAgainByAClockSetBack) {
   EXPECT_FALSE(budget.spend(monday, 1));
 }
 
+TEST(DayBudget, BeginsAnewWhenAClockThatWasFarAheadIsSetRight) {
+  DayBudget budget(1000);
+  EXPECT_TRUE(budget.spend(monday + std::chrono::days(3650), 1000));
+  EXPECT_FALSE(budget.exhausted(monday));
+  EXPECT_EQ(budget.left(monday), 1000U);
+  EXPECT_TRUE(budget.spend(monday, 1000));
+  EXPECT_TRUE(budget.exhausted(monday));
+  EXPECT_FALSE(budget.exhausted(tuesday));
+}
+
 TEST(DayBudget, RemembersWhatWasSpentBeforeARestart) {
   DayBudget budget(1000, monday, 700);
   EXPECT_FALSE(budget.spend(monday, 301));
