@@ -167,7 +167,12 @@ Result<void> write_trace_file(const GenerationTrace& trace, const std::filesyste
     std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
     if (!out) return failure("cannot be opened");
     out << trace.to_json() << std::flush;
-    if (!out) return failure("cannot be written");
+    if (!out) {
+      auto written = failure("cannot be written");
+      std::error_code ignored;
+      std::filesystem::remove(fresh, ignored);
+      return written;
+    }
   }
   std::error_code error;
   std::filesystem::rename(fresh, file, error);

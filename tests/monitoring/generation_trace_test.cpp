@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/file_size_limit.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace cecollm::monitoring {
@@ -118,6 +119,21 @@ TEST(TraceFile, IsReplacedAsAWhole) {
   EXPECT_EQ(tests::read_whole_file(file), trace.to_json());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
       << "something is left beside it";
+}
+
+TEST(TraceFile, LeavesNothingBehindWhereTheDiskIsFull) {
+  const tests::TemporaryDirectory folder;
+  const auto file = folder.write("trace.json", "older");
+  GenerationTrace trace(1);
+  trace.finish(start, start + 3ms, {});
+  const auto written = [&] {
+    const tests::FileSizeLimit full(16);
+    return write_trace_file(trace, file);
+  }();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::not_written);
+  EXPECT_EQ(tests::read_whole_file(file), "older");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(TraceFile, SaysWhyItCouldNotBeWritten) {
