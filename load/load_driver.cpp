@@ -46,12 +46,12 @@ void end(LoadDriverSelf self) {
   if (state.phase == Phase::leaving) return;
   const bool began = state.phase != Phase::connecting;
   if (began) {
-    state.log->edges = state.edges.size();
+    state.log->edges = state.setting.edges;
     state.log->duration = duration_of(state.log->requests);
     for (const auto& [number, user] : state.running) {  // cancelled, and not heard of again
       auto& lost = state.log->requests.emplace_back();
       lost.number = number;
-      lost.edge = user % state.edges.size();
+      lost.edge = user % state.setting.edges;
       lost.due = lost.sent = state.log->duration;
       lost.end = RequestEnd::cut_off;
     }

@@ -96,6 +96,11 @@ class Load {
   void compute_with(std::shared_ptr<model::Engine> engine) { engine_ = std::move(engine); }
 
   void stop() { caf::anon_send(driver_, StopLoad{}); }
+  /// The first of them, by itself.
+  void kill_edge() {
+    caf::anon_send_exit(tests::state_of<LoadDriverState>(driver_).edges.front(),
+                        caf::exit_reason::unhandled_exception);
+  }
   /// The run's end, at most `limit` away.
   const LoadEnded& await_end(std::chrono::nanoseconds limit = 1h) {
     world_.time().run_until([this] { return end_->has_value(); }, world_.time().now() + limit);
@@ -337,6 +342,17 @@ TEST(LoadRun, ReportsWhatThereIsWhenItIsStopped) {
   EXPECT_GT(report.completed, 0);
   EXPECT_EQ(report.cut_off, 4);
   EXPECT_TRUE(report.verdict.empty());
+}
+
+TEST(LoadRun, ReportsWhatThereIsWhenItsOnlyEdgeDies) {
+  Load load(tests::takes_of(fake_model(), 1), options_over("rtt=50ms"));
+  load.start(closed(2, 100), 1, 5ms);
+  load.world().time().at(load.world().time().now() + 3s, [&] { load.kill_edge(); });
+  const auto& end = load.await_end(10s);
+  EXPECT_THAT(end.problem, HasSubstr("a virtual edge died"));
+  ASSERT_TRUE(end.log);
+  EXPECT_EQ(end.log->edges, 1U);
+  EXPECT_EQ(report_on(*end.log).cut_off, 2);
 }
 
 TEST(LoadRun, EndsAtOnceWhereNoCloudAnswers) {
