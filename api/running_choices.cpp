@@ -34,8 +34,8 @@ bool StreamSlots::wait_until_idle(std::chrono::milliseconds limit) {
 
 RunningChoices::RunningChoices(caf::actor_system& system, const actors::edge_supervisor_actor& edge,
                                std::vector<actors::GenerationRequest> requests,
-                               StreamSlots::Lease lease)
-    : lease_(std::move(lease)) {
+                               StreamSlots::Lease lease, std::shared_ptr<GenerationEvents> events)
+    : events_(std::move(events)), lease_(std::move(lease)) {
   for (auto& request : requests) {
     clients_.push_back(
         system.spawn(generation_client, edge, std::move(request), clients_.size(), events_));

@@ -48,11 +48,13 @@ class StreamSlots {
   std::size_t taken_ = 0;
 };
 
-/// Starts the generations; its end cancels those that still run. For one thread.
+/// Starts the generations, whose events come through `events` (with a descriptor); its end cancels
+/// those that still run. For one thread.
 class RunningChoices {
  public:
   RunningChoices(caf::actor_system& system, const actors::edge_supervisor_actor& edge,
-                 std::vector<actors::GenerationRequest> requests, StreamSlots::Lease lease);
+                 std::vector<actors::GenerationRequest> requests, StreamSlots::Lease lease,
+                 std::shared_ptr<GenerationEvents> events);
   ~RunningChoices();
   RunningChoices(const RunningChoices&) = delete;
   RunningChoices& operator=(const RunningChoices&) = delete;
@@ -62,7 +64,7 @@ class RunningChoices {
   std::optional<GenerationEvent> next(http::Client& client);
 
  private:
-  std::shared_ptr<GenerationEvents> events_ = std::make_shared<GenerationEvents>();
+  std::shared_ptr<GenerationEvents> events_;
   StreamSlots::Lease lease_;
   std::vector<caf::actor> clients_;
 };

@@ -195,6 +195,10 @@ http::Response Service::generate(const std::vector<Encoded>& prompts,
     return error_response(
         {429, "as many generations run as may; try again later", "", "rate_limit_exceeded"});
   }
+  auto events = std::make_shared<GenerationEvents>();
+  if (events->descriptor() < 0) {
+    return error_response({503, "no file descriptor is left for this request; try again later"});
+  }
   AnswerPlan plan;
   plan.stream = options.stream;
   plan.usage_piece = options.include_usage;
@@ -208,9 +212,10 @@ http::Response Service::generate(const std::vector<Encoded>& prompts,
       plan.openings.push_back(prompt.text);
     }
   }
-  return answer(std::make_shared<RunningChoices>(*setting_.system, setting_.edge,
-                                                 std::move(requests), *std::move(lease)),
-                std::move(writer), std::move(plan), client);
+  return answer(
+      std::make_shared<RunningChoices>(*setting_.system, setting_.edge, std::move(requests),
+                                       *std::move(lease), std::move(events)),
+      std::move(writer), std::move(plan), client);
 }
 
 ResponseHead Service::new_head(std::string_view kind) {

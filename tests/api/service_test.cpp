@@ -21,6 +21,7 @@
 #include "actors/system_config.hpp"
 #include "policy/mode_controller.hpp"
 #include "tests/support/fake_engine.hpp"
+#include "tests/support/no_descriptors.hpp"
 
 namespace cecollm::api {
 namespace {
@@ -255,6 +256,15 @@ class ApiService : public ::testing::Test {
   std::string identity_;  // of the next request's sender
   CapturedBody body_;
 };
+
+TEST_F(ApiService, SaysSoWhereNoDescriptorIsLeftToWaitOn) {
+  const auto response = [&] {
+    const tests::NoDescriptors none;
+    return complete(R"({"prompt":[5,6]})");
+  }();
+  expect_error(response, 503, "no file descriptor is left");
+  EXPECT_EQ(completed(R"({"prompt":[5,6]})").at("usage"), usage(2, 8)) << "nothing was kept back";
+}
 
 TEST_F(ApiService, CompletesAPrompt) {
   const auto response = completed(R"({"model":"little","prompt":"Once upon a time"})");

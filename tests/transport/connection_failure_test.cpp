@@ -7,9 +7,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
+#include "tests/support/no_descriptors.hpp"
 #include "tests/support/raw_socket.hpp"
 #include "tests/transport/connections_fixture.hpp"
 #include "transport/connection.hpp"
@@ -20,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using tests::ConnectionOwner;
+using tests::NoDescriptors;
 using tests::Pki;
 using tests::RawListener;
 using tests::RawSocket;
@@ -204,32 +204,6 @@ TEST_F(ConnectionFailures, RefuseWhomTheFactoryGivesNoOwner) {
   ASSERT_TRUE(down);
   EXPECT_EQ(down->code, ErrorCode::closed);
 }
-
-/// Uses up every descriptor there is, as long as it lives.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    auto low = before_;
-    low.rlim_cur = 256;
-    ::setrlimit(RLIMIT_NOFILE, &low);
-    for (int copy = ::dup(0); copy >= 0; copy = ::dup(0)) {
-      copies_.push_back(copy);
-    }
-  }
-  ~NoDescriptors() {
-    for (const int copy : copies_) {
-      ::close(copy);
-    }
-    ::setrlimit(RLIMIT_NOFILE, &before_);
-  }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-
- private:
-  rlimit before_{};
-  std::vector<int> copies_;
-};
 
 TEST_F(ConnectionFailures, SurviveTheLackOfDescriptorsWithoutSpinning) {
 #ifdef __SANITIZE_ADDRESS__
