@@ -32,7 +32,9 @@ void LightScheduler::post_turn() {
 }
 
 bool LightScheduler::take_due() {
+  if (ran_ < running_.size()) return true;
   running_.clear();
+  ran_ = 0;
   const std::lock_guard lock(mutex_);
   running_.swap(due_);
   turn_posted_ = !running_.empty();
@@ -40,15 +42,11 @@ bool LightScheduler::take_due() {
 }
 
 void LightScheduler::take_turn() {
-  std::size_t ran = 0;
-  while (take_due()) {
-    for (auto* job : running_) run(job);
-    ran += running_.size();
-    if (ran >= jobs_per_turn) {
-      post_turn();  // the sockets' turn
-      return;
-    }
+  for (std::size_t i = 0; i < jobs_per_turn; ++i) {
+    if (!take_due()) return;
+    run(running_[ran_++]);
   }
+  post_turn();  // the sockets' turn
 }
 
 void LightScheduler::run(caf::resumable* job) {
@@ -81,14 +79,11 @@ void LightScheduler::stop() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
-  while (take_due()) {
-    for (auto* job : running_) run(job);
-  }
+  while (take_due()) run(running_[ran_++]);
   stop_actors();
   clock_.cancel_dispatch_loop();
   timer_.join();
-  take_due();
-  for (auto* job : running_) cleanup_and_release(job);
+  while (take_due()) cleanup_and_release(running_[ran_++]);
 }
 
 }  // namespace cecollm::actors

@@ -37,12 +37,14 @@ class LightScheduler final : public caf::scheduler::abstract_coordinator {
   void post_turn();
   void take_turn();
   void run(caf::resumable* job);
-  /// Into `running_`. False: there is nothing; the turn is over, and the next job begins another.
+  /// Sees that `running_` has a job to run. False: there is none; the turn is over, and the next
+  /// job begins another.
   bool take_due();
 
   caf::detail::thread_safe_actor_clock clock_;
   std::thread timer_;
   std::vector<caf::resumable*> running_;  // of whoever takes the turn
+  std::size_t ran_ = 0;                   // of them
   std::mutex mutex_;                      // of what follows
   std::vector<caf::resumable*> due_;
   bool turn_posted_ = false;

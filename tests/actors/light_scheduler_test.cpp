@@ -66,6 +66,32 @@ TEST_F(LightActors, LetTheSocketsInBetweenHoweverBusyTheyAre) {
   system_.await_all_actors_done();
 }
 
+TEST_F(LightActors, LetTheSocketsInBetweenHoweverManyThereAre) {
+  constexpr int count = 2000;
+  std::atomic<int> ran = 0;
+  std::vector<caf::actor> actors;
+  for (int i = 0; i < count; ++i) {
+    actors.push_back(system_.spawn(
+        [](caf::event_based_actor* self, std::atomic<int>* sum) -> caf::behavior {
+          return {[sum, self](int) {
+            ++*sum;
+            self->quit();
+          }};
+        },
+        &ran));
+  }
+  std::promise<int> ran_before;
+  io().post([&] {  // all of them have something to do, and then it is the sockets' turn
+    for (const auto& actor : actors) caf::anon_send(actor, 1);
+    io().post([&] { ran_before.set_value(ran); });
+  });
+  auto before = ran_before.get_future();
+  ASSERT_EQ(before.wait_for(patience), std::future_status::ready);
+  EXPECT_LT(before.get(), count / 2);
+  system_.await_all_actors_done();
+  EXPECT_EQ(ran, count);
+}
+
 TEST_F(LightActors, HearOfTheirTimers) {
   std::promise<void> rung;
   system_.spawn(
