@@ -86,8 +86,9 @@ void enter(EdgeSupervisorSelf self, const policy::ModeTransition& transition) {
   metrics.set_mode(to);
   const bool probing = transition.to == policy::SupervisorState::probing;
   if (probing || transition.from == policy::SupervisorState::probing) {
-    self->send(state.probe, PingEvery{probing ? state.setting.mode.probe_ping_interval
-                                              : policy::Duration(state.setting.probe.heartbeat)});
+    PingEvery every;
+    if (probing) every.interval = state.setting.mode.probe_ping_interval;
+    self->send(state.probe, every);
   }
   if (from == to) return;
   self->send(state.link, HoldRows{to == policy::Mode::standalone});
@@ -116,6 +117,12 @@ std::optional<policy::Mode> held_mode(const EdgeSupervisorState& state) {
   return state.setting.mode.preferred;
 }
 
+void show_held(EdgeSupervisorSelf self) {
+  const auto& state = self->state;
+  const bool never_joins = state.setting.mode.preferred == policy::Mode::standalone;
+  state.setting.metrics->mode_held.Set(never_joins || state.modes->forced() ? 1 : 0);
+}
+
 /// Begins as the settings say; where the mode is held, whatever the link does.
 void start_modes(EdgeSupervisorSelf self) {
   auto& state = self->state;
@@ -123,6 +130,7 @@ void start_modes(EdgeSupervisorSelf self) {
   state.modes.emplace(state.setting.mode, now);
   if (const auto held = held_mode(state)) state.modes->force(now, held);
   state.setting.metrics->set_mode(state.modes->mode());
+  show_held(self);
   if (state.modes->mode() == policy::Mode::standalone) self->send(state.link, HoldRows{true});
 }
 
@@ -133,6 +141,7 @@ void hold_mode(EdgeSupervisorSelf self) {
   if (held || state.modes->forced()) {
     if (const auto changed = state.modes->force(self->clock().now(), held)) enter(self, *changed);
   }
+  show_held(self);
   decide_mode(self);
 }
 
@@ -192,6 +201,11 @@ void end_children(EdgeSupervisorSelf self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
+/// Of an exception, or of what else no actor of ours ends with.
+bool died(const caf::error& reason) {
+  return reason && reason != caf::exit_reason::user_shutdown;
+}
+
 void child_down(EdgeSupervisorSelf self, const caf::down_msg& down) {
   auto& state = self->state;
   const auto ended =
@@ -200,7 +214,7 @@ void child_down(EdgeSupervisorSelf self, const caf::down_msg& down) {
   if (ended != state.generations.end()) {
     state.generations.erase(ended);
     if (state.shutting_down && state.generations.empty()) end_children(self);
-    return;
+    if (state.shutting_down || !died(down.reason)) return;
   }
   if (state.shutting_down) {
     if (state.link && down.source == state.link.address()) {

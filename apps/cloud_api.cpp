@@ -44,7 +44,8 @@ actors::GenerationRequest default_request() {
 CloudApi::CloudApi(CloudNode& node, const CloudSettings& settings)
     : system_(node.system()),
       health_(node.health()),
-      metrics_(registry_, edge_labels(settings.model, node.config(), node.digest())) {}
+      metrics_(node.registry(), registry_,
+               edge_labels(settings.model, node.config(), node.digest())) {}
 
 Outcome<std::unique_ptr<CloudApi>> CloudApi::start(CloudNode& node, const CloudSettings& settings,
                                                    std::shared_ptr<const KeyGuard> guard,

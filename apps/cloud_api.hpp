@@ -46,7 +46,7 @@ class CloudApi {
 
   caf::actor_system& system_;
   std::shared_ptr<NodeHealth> health_;
-  // Shown nowhere: what a cloud computes is in its own metrics, whoever asked for it.
+  // Of the edge behind the API; shown nowhere. Its requests are among the cloud's metrics.
   prometheus::Registry registry_;
   monitoring::EdgeMetrics metrics_;
   actors::edge_supervisor_actor supervisor_;

@@ -36,6 +36,8 @@ class CloudNode {
   const transport::Endpoint& bound() const { return bound_; }
   const std::shared_ptr<NodeHealth>& health() const { return health_; }
   const monitoring::CloudMetrics& metrics() const { return *metrics_; }
+  /// Of what /metrics shows.
+  prometheus::Registry& registry() { return *registry_; }
   const model::ModelConfig& config() const { return model_config_; }
   const std::string& digest() const { return identity_.shared_digest; }
   /// It has the shallow layers too, and was not told to leave them out.

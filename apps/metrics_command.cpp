@@ -18,9 +18,14 @@ Outcome<void> run(const CommandIo& io) {
   const monitoring::EdgeMetrics of_edge(edge, edge_labels({}, std::vector<int>{3, 6}));
   prometheus::Registry cloud;
   const monitoring::CloudMetrics of_cloud(cloud, {{}, transport::fault_code_names()});
+  prometheus::Registry requests;
+  prometheus::Registry rest;
+  const monitoring::EdgeMetrics of_api(requests, rest, edge_labels({}, std::vector<int>{3, 6}));
   io.out << "### Edge\n\n"
          << monitoring::render_metric_table(monitoring::describe(edge)) << "\n### Cloud\n\n"
-         << monitoring::render_metric_table(monitoring::describe(cloud));
+         << monitoring::render_metric_table(monitoring::describe(cloud))
+         << "\n### Cloud with an HTTP API, besides\n\n"
+         << monitoring::render_metric_table(monitoring::describe(requests));
   return {};
 }
 

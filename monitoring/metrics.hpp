@@ -92,6 +92,10 @@ struct EdgeLabels {
 /// References into `registry`, which outlives this.
 struct EdgeMetrics {
   EdgeMetrics(prometheus::Registry& registry, const EdgeLabels& labels);
+  /// What concerns requests and their times goes into `requests`, the rest into `registry`: of a
+  /// cloud that serves requests itself, where the rest says nothing. Both outlive this.
+  EdgeMetrics(prometheus::Registry& requests, prometheus::Registry& registry,
+              const EdgeLabels& labels);
 
   // Generations and tokens
   Labelled<prometheus::Counter> generations;  // by GenerationOutcome
@@ -117,6 +121,7 @@ struct EdgeMetrics {
   prometheus::Counter& asks_in_vain;               // made ahead of a token that an exit then gave
   Labelled<prometheus::Gauge> mode;                // 1 for the current mode, else 0: use set_mode
   Labelled<prometheus::Counter> mode_transitions;  // by reason
+  prometheus::Gauge& mode_held;                    // 1 or 0
   prometheus::Gauge& link_connected;               // 1 or 0
   prometheus::Gauge& link_rtt;
   prometheus::Gauge& link_goodput;

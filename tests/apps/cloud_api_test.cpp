@@ -9,6 +9,7 @@
 #include "tests/support/cloud_process.hpp"
 #include "tests/support/default_model_audit.hpp"
 #include "tests/support/edge_api_process.hpp"
+#include "tests/support/raw_socket.hpp"
 
 namespace cecollm::apps {
 namespace {
@@ -97,6 +98,22 @@ TEST_F(CloudApiAlone, RefusesWhatOnlyAnEdgeCanDo) {
 TEST_F(CloudApiAlone, AnswersProbes) {
   EXPECT_THAT(api_->get("/readyz"), HasSubstr(" 200 OK\r\n"));
   EXPECT_THAT(api_->get("/v1/models"), HasSubstr("\"id\":\"default\""));
+}
+
+TEST(CloudApi, CountsItsRequestsAmongTheCloudsMetrics) {
+  const auto port = tests::RawListener().port();  // free a moment ago
+  CloudApiProcess api({"--metrics", "127.0.0.1:" + std::to_string(port)});
+  api.completed(R"({"prompt":[5],"temperature":0,"max_tokens":3,"ignore_eos":true})");
+  tests::RawSocket socket;
+  socket.connect(port);
+  ASSERT_TRUE(socket.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+  std::string page;
+  ASSERT_TRUE(socket.read_to_end(&page));
+  EXPECT_THAT(page, HasSubstr("cecollm_generations_total{outcome=\"length\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("cecollm_time_to_first_token_seconds_count 1\n"));
+  EXPECT_THAT(page, HasSubstr("cecollm_cloud_tokens_total 3\n"));
+  // Of the edge behind it nothing: it has no link and no mode that anybody should watch.
+  EXPECT_THAT(page, testing::Not(HasSubstr("cecollm_link_connected")));
 }
 
 TEST(CloudApi, NeedsNoPlaceInTheAllowList) {

@@ -51,6 +51,7 @@ const std::vector<std::string> edge_names{
     "cecollm_asks_in_vain_total",
     "cecollm_mode",
     "cecollm_mode_transitions_total",
+    "cecollm_mode_held",
     "cecollm_link_connected",
     "cecollm_link_rtt_seconds",
     "cecollm_link_goodput_bytes_per_second",
@@ -116,6 +117,19 @@ TEST(EdgeMetrics, ExposeEveryMetricFromTheStart) {
   prometheus::Registry registry;
   const EdgeMetrics metrics(registry, edge_labels());
   EXPECT_EQ(names_in(registry), std::set<std::string>(edge_names.begin(), edge_names.end()));
+}
+
+TEST(EdgeMetrics, GiveThoseOfRequestsToAnotherRegistryWhereOneIsNamed) {
+  prometheus::Registry requests;
+  prometheus::Registry rest;
+  const EdgeMetrics metrics(requests, rest, edge_labels());
+  auto all = names_in(rest);
+  const auto of_requests = names_in(requests);
+  EXPECT_TRUE(of_requests.contains("cecollm_generations_total"));
+  EXPECT_FALSE(of_requests.contains("cecollm_build_info"));
+  all.insert(of_requests.begin(), of_requests.end());
+  EXPECT_EQ(all, std::set<std::string>(edge_names.begin(), edge_names.end()));
+  EXPECT_EQ(names_in(rest).size() + of_requests.size(), all.size());
 }
 
 TEST(CloudMetrics, ExposeEveryMetricFromTheStart) {
