@@ -101,6 +101,10 @@ void scout_came_back(link::Self self, const ScoutReport& report) {
   look_later(self);
 }
 
+LinkUp link_up(const CloudLinkState& state) {
+  return {std::chrono::milliseconds(state.welcome.heartbeat_ms)};
+}
+
 void welcome(link::Self self, const transport::Welcome& welcome) {
   auto& state = self->state;
   if (state.phase != LinkPhase::greeting) return;
@@ -109,7 +113,7 @@ void welcome(link::Self self, const transport::Welcome& welcome) {
   state.gate.on_connected();
   state.quote = {};
   state.clouds->on_connected(state.cloud, self->clock().now());
-  if (state.probe) self->send(state.probe, LinkUp{});
+  if (state.probe) self->send(state.probe, link_up(state));
   link::resume_all(self);
   look_later(self);
 }
@@ -256,7 +260,7 @@ cloud_link_actor::behavior_type cloud_link(link::Self self, CloudLinkSetting set
         self->state.probe = watch.probe;
         link::look_at_budget(self);  // the day's may be spent from the beginning
         if (self->state.phase == LinkPhase::ready) {
-          self->send(watch.probe, LinkUp{});
+          self->send(watch.probe, link_up(self->state));
         } else if (self->state.phase == LinkPhase::down) {
           tell_probe_down(self);
         }

@@ -96,7 +96,9 @@ void open_upload(Self self, const OpenUpload& request) {
 UploadResumed resume_upload(Self self, const ResumeUpload& request) {
   const auto generation = request.open.generation;
   auto* upload = find(self, generation);
-  if (upload == nullptr || !upload->kept) return {false};
+  const bool kept =
+      upload != nullptr && (upload->kept || (upload->keep && upload->phase == Phase::closing));
+  if (!kept) return {false};
   auto& log = upload->log;
   if (request.rows < log.rows()) {
     log.truncate(request.rows);
@@ -264,12 +266,14 @@ caf::typed_response_promise<UploadStats> close(Self self, const CloseUpload& req
   upload->kept = false;
   upload->ask.reset();
   const bool can_flush = can_upload(self) && upload->phase == Phase::open;
-  if (request.flush && can_flush && upload->log.unsent() > 0) {
-    upload->phase = Phase::closing;
-    pump(self, request.generation, *upload);
-  } else {
+  if (!request.flush || !can_flush || upload->log.unsent() == 0) {
     finish_closing(self, request.generation, *upload);
+    return promise;
   }
+  upload->phase = Phase::closing;
+  pump(self, request.generation, *upload);
+  upload = find(self, request.generation);
+  if (upload != nullptr && upload->closed.pending()) let_go(self, *upload);
   return promise;
 }
 
@@ -314,7 +318,7 @@ void rows_held(Self self, const transport::RowsHeld& held, std::size_t frame_byt
     return;
   }
   upload->told.insert(self->state.cloud);
-  upload->phase = upload->closed.pending() ? Phase::closing : Phase::open;
+  upload->phase = Phase::open;
   pump_all(self);
 }
 
@@ -368,12 +372,22 @@ void context_fault(Self self, const transport::Fault& fault, std::size_t frame_b
                                      std::chrono::milliseconds(fault.retry_after_ms));
       [[fallthrough]];
     case Code::late:
-      if (answers_a_past_ask(*upload, fault)) return;
-      if (upload->generate) upload->phase = Phase::broken;
+      if (answers_a_past_ask(*upload, fault)) {
+        if (upload->late && std::cmp_equal(upload->late->position, *fault.position)) {
+          upload->late.reset();
+        }
+        return;
+      }
+      // Without an ask that it answers it is the context that the cloud has no room for.
+      if (upload->generate || (fault.code == Code::overloaded && !fault.position)) break;
       fail_ask(self, *upload, fault.message, false);
       return;
     case Code::unknown_context:
     case Code::sequence_gap:
+      if (upload->phase == Phase::closing) {  // nobody waits for the rest to arrive
+        finish_closing(self, *fault.context, *upload);
+        return;
+      }
       if (!upload->generate && ++upload->reopened_in_vain <= max_reopenings_in_vain) {
         reopen(self, *fault.context, *upload);
         pump_all(self);

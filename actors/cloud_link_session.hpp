@@ -47,6 +47,9 @@ void acknowledge(Self self, GenerationId generation, Upload& upload, std::uint64
 /// Nothing more of this generation goes up, for good; the cloud need not keep it. Erases an upload
 /// that is closing.
 void stop_upload(Self self, GenerationId generation, Upload& upload, std::string reason);
+/// The window is full, and the generation does not wait for its last rows: answers it now. The rows
+/// follow as they can.
+void let_go(Self self, Upload& upload);
 /// Says goodbye to the cloud where it has the context, answers the generation, erases the upload;
 /// or keeps it, where that is wanted and possible.
 void finish_closing(Self self, GenerationId generation, Upload& upload);

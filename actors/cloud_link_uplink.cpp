@@ -10,6 +10,14 @@ namespace {
 
 using Phase = Upload::Phase;
 
+/// Of a batch's rows: an envelope that the cloud does not take ends the connection.
+std::size_t most_batch_bytes(const CloudLinkState& state) {
+  constexpr std::size_t around = 256;                       // what an envelope adds, and more
+  const std::size_t frame = state.welcome.max_frame_bytes;  // 0: it does not say
+  const auto most = state.setting.max_batch_bytes;
+  return frame == 0 ? most : std::min(most, frame - std::min(frame, around));
+}
+
 std::uint64_t in_flight_bytes(Self self) {
   std::uint64_t sum = 0;
   for (const auto& [generation, upload] : self->state.uploads) {
@@ -65,20 +73,30 @@ UploadStats own_stats(const Upload& upload) {
   return stats;
 }
 
+/// Nobody listens any more.
+void answer_close(Self self, Upload& upload, UploadStats stats) {
+  upload.reply_to = nullptr;
+  trace_given_up(self, upload);
+  upload.trace.reset();
+  auto closed = std::move(upload.closed);
+  upload.closed = {};
+  if (closed.pending()) closed.deliver(stats);
+}
+
+UploadStats stats_of_kept(const Upload& upload) {
+  auto stats = own_stats(upload);
+  stats.kept_bytes = upload.log.memory_bytes();
+  return stats;
+}
+
 /// No generation has it now; the rows stay, and the cloud's context as long as it likes.
 void keep_upload(Self self, GenerationId generation, Upload& upload) {
   if (upload.phase == Phase::closing) upload.phase = Phase::open;
   upload.kept = true;
-  upload.reply_to = nullptr;
-  upload.trace.reset();
-  auto closed = std::move(upload.closed);
-  upload.closed = {};
-  auto stats = own_stats(upload);
+  answer_close(self, upload, stats_of_kept(upload));
   upload.stats_before = upload.stats;
-  stats.kept_bytes = upload.log.memory_bytes();
   forget_rows(self, generation);
   show_levels(self);
-  if (closed.pending()) closed.deliver(stats);
   pump_all(self);
 }
 
@@ -133,6 +151,11 @@ void show_levels(Self self) {
 
 void forget_rows(Self self, GenerationId generation) {
   if (self->state.probe) self->send(self->state.probe, RowsForgotten{generation});
+}
+
+void let_go(Self self, Upload& upload) {
+  answer_close(self, upload, upload.keep ? stats_of_kept(upload) : own_stats(upload));
+  upload.stats_before = upload.stats;  // where another goes on with it before all has gone
 }
 
 void finish_closing(Self self, GenerationId generation, Upload& upload) {
@@ -204,10 +227,13 @@ std::optional<policy::AskCost> cost_of_ask(Self self) {
 void pump(Self self, GenerationId generation, Upload& upload) {
   if (upload.kept) return;
   if (!can_upload(self) || (upload.phase != Phase::open && upload.phase != Phase::closing)) return;
+  // Most have nothing to send, and what is in flight is a sum over all.
+  const bool asks = upload.ask && !upload.ask->sent;
+  if (upload.log.unsent() == 0 && !asks && upload.phase == Phase::open) return;
   const auto& setting = self->state.setting;
   auto in_flight = in_flight_bytes(self);
   while (upload.log.unsent() > 0 && in_flight < setting.window_bytes) {
-    auto batch = *upload.log.next_batch(setting.max_batch_bytes);
+    auto batch = *upload.log.next_batch(most_batch_bytes(self->state));
     const auto bytes = batch.payload->size();
     if (!send_paid(self, generation, upload,
                    transport::RowBatch{generation, upload.epoch, batch.first_sequence,

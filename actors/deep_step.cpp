@@ -320,7 +320,8 @@ void restart(Self self, ContextKey key, DeepContext& context, std::int64_t rows,
   context.prompt_history.clear();
   context.output_history.clear();
   if (context.known_rows() > rows) {
-    if (context.computed() < rows) {  // rows in the middle of what waits: they come again
+    // Rows in the middle of what waits, or nothing computed yet: they come again.
+    if (!context.session || context.computed() < rows) {
       erase(self, key);
       return;
     }

@@ -194,7 +194,9 @@ struct SendPing {
 struct PongSeen {
   std::uint64_t nonce = 0;
 };
-struct LinkUp {};
+struct LinkUp {
+  std::chrono::milliseconds heartbeat{0};  // the cloud's: silence after which it wants a ping
+};
 struct LinkDown {
   std::string reason;
   bool mismatch = false;
@@ -266,9 +268,9 @@ struct HoldMode {
 };
 
 // --- edge supervisor → network probe
-/// The silence after which a ping is due.
+/// The silence after which a ping is due; empty: what edge and cloud have settled on.
 struct PingEvery {
-  policy::Duration interval{0};
+  std::optional<policy::Duration> interval;
 };
 
 // --- edge supervisor → cloud link

@@ -49,8 +49,8 @@ void say_goodbye(Self self) {
   }
   count_generation(*state.setting.metrics, result);
   log_generation(state.setting.logger, state.setting.end_log_level, result);
-  if (state.timeline) write_timeline(self);
   caf::anon_send(state.client, result);
+  if (state.timeline) write_timeline(self);
   self->quit();
 }
 

@@ -1,5 +1,6 @@
 #include "actors/network_probe.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace cecollm::actors {
@@ -77,6 +78,13 @@ void ping(ProbeSelf self) {
   wake_at(self, now + state.estimate.timeout());
 }
 
+/// The silence after which a ping is due: neither side may think that the other is gone.
+policy::Duration ping_interval(const NetworkProbeState& state) {
+  if (state.ordered_interval) return *state.ordered_interval;
+  const auto own = state.setting.heartbeat;
+  return state.cloud_heartbeat.count() > 0 ? std::min(own, state.cloud_heartbeat) : own;
+}
+
 /// Pings when one is due and none is on its way; an unanswered one counts as missed in time.
 void tick(ProbeSelf self, const Tick& tick) {
   auto& state = self->state;
@@ -89,8 +97,12 @@ void tick(ProbeSelf self, const Tick& tick) {
     state.ping.reset();
     tell(self);
   }
-  if (!state.ping && state.estimate.ping_due(now, state.ping_interval)) ping(self);
-  wake_at(self, now + state.ping_interval);
+  const auto interval = ping_interval(state);
+  if (const auto due = state.estimate.next_ping(interval); due && *due <= now && !state.ping) {
+    ping(self);
+  }
+  const auto next = state.estimate.next_ping(interval);
+  wake_at(self, next && *next > now ? *next : now + interval);
 }
 
 }  // namespace
@@ -102,18 +114,19 @@ network_probe_actor::behavior_type network_probe(ProbeSelf self, NetworkProbeSet
   state.setting = setting;
   state.link = std::move(link);
   state.supervisor = std::move(supervisor);
-  state.ping_interval = setting.heartbeat;
   self->send(state.link, WatchLink{self});
-  wake_at(self, self->clock().now() + state.ping_interval);
+  wake_at(self, self->clock().now() + ping_interval(state));
   return {
-      [self](const LinkUp&) {
+      [self](const LinkUp& up) {
         auto& now = self->state;
+        now.cloud_heartbeat = up.heartbeat;
         now.problem.clear();
         now.mismatch = false;
         now.ping.reset();
         now.load = policy::CloudLoad();
-        now.estimate.on_connected(self->clock().now());
+        now.estimate.on_connected();
         ping(self);  // the first sample, without waiting for traffic
+        wake_at(self, self->clock().now() + ping_interval(now));
         resolve(now);
         tell(self);
       },
@@ -129,7 +142,7 @@ network_probe_actor::behavior_type network_probe(ProbeSelf self, NetworkProbeSet
       [self](const PongSeen& pong) {
         auto& now = self->state;
         if (!now.ping || now.ping->nonce != pong.nonce) {
-          now.estimate.on_heard(self->clock().now());  // of a ping that was given up
+          now.estimate.on_heard();  // of a ping that was given up
           return;
         }
         now.estimate.on_pong(self->clock().now(), now.ping->sent, now.ping->own_queue);
@@ -163,8 +176,8 @@ network_probe_actor::behavior_type network_probe(ProbeSelf self, NetworkProbeSet
         tell(self);
       },
       [self](const PingEvery& every) {
-        self->state.ping_interval = every.interval;
-        wake_at(self, self->clock().now() + every.interval);
+        self->state.ordered_interval = every.interval;
+        wake_at(self, self->clock().now() + ping_interval(self->state));
       },
       [self](const Tick& due) { tick(self, due); },
       [self](const AwaitLink&) -> caf::result<LinkReport> {

@@ -14,7 +14,7 @@
 namespace cecollm::actors {
 
 struct NetworkProbeSetting {
-  std::chrono::milliseconds heartbeat{2000};   // silence after which a ping is due
+  std::chrono::milliseconds heartbeat{2000};   // silence after which a ping is due, at most
   monitoring::EdgeMetrics* metrics = nullptr;  // not null; outlives the actor
 };
 
@@ -29,7 +29,8 @@ struct NetworkProbeState {
   bool budget_exhausted = false;
   policy::LinkEstimate estimate;
   policy::CloudLoad load;
-  policy::Duration ping_interval{0};
+  std::chrono::milliseconds cloud_heartbeat{0};      // 0: it does not mind
+  std::optional<policy::Duration> ordered_interval;  // instead of both heartbeats
   std::uint64_t last_nonce = 0;
   struct Ping {
     std::uint64_t nonce = 0;

@@ -2,13 +2,9 @@
 
 namespace cecollm::policy {
 
-LinkEstimate::LinkEstimate(const LinkEstimateSettings& settings)
-    : settings_(settings), round_trip_(settings.round_trip) {}
-
-void LinkEstimate::on_connected(TimePoint now) {
+void LinkEstimate::on_connected() {
   *this = LinkEstimate(settings_);
   connected_ = true;
-  heard_ = now;
 }
 
 void LinkEstimate::on_disconnected() {
@@ -20,7 +16,7 @@ void LinkEstimate::on_ping_sent(TimePoint now) {
 }
 
 void LinkEstimate::on_pong(TimePoint now, TimePoint sent, Duration own_queue) {
-  on_heard(now);
+  on_heard();
   inquired_ = now;
   round_trip_.add(now, now - sent, own_queue);
   goodput_.on_passed(now, sent);
@@ -33,7 +29,7 @@ void LinkEstimate::on_ping_timeout() {
 
 void LinkEstimate::on_answer(TimePoint now, TimePoint sent, Duration cloud_time,
                              Duration own_queue) {
-  on_heard(now);
+  on_heard();
   expired_asks_ = 0;
   inquired_ = now;
   round_trip_.add(now, now - sent - cloud_time, own_queue);
@@ -44,8 +40,7 @@ void LinkEstimate::on_ask_expired() {
   ++expired_asks_;
 }
 
-void LinkEstimate::on_heard(TimePoint now) {
-  heard_ = now;
+void LinkEstimate::on_heard() {
   ping_timeouts_ = 0;
 }
 
@@ -55,7 +50,7 @@ void LinkEstimate::on_uploaded(TimePoint now, std::uint64_t bytes, GoodputEstima
 
 void LinkEstimate::on_acknowledged(TimePoint now, std::uint64_t bytes,
                                    GoodputEstimate::Stream stream, Duration cloud_time) {
-  on_heard(now);
+  on_heard();
   goodput_.on_acknowledged(
       now, bytes, round_trip_.recent_minimum().value_or(Duration::zero()) + cloud_time, stream);
 }
@@ -64,13 +59,9 @@ void LinkEstimate::on_upload_ended(TimePoint now, GoodputEstimate::Stream stream
   goodput_.on_ended(now, stream);
 }
 
-std::optional<Duration> LinkEstimate::silence(TimePoint now) const {
+std::optional<TimePoint> LinkEstimate::next_ping(Duration interval) const {
   if (!connected_) return std::nullopt;
-  return now - heard_;
-}
-
-bool LinkEstimate::ping_due(TimePoint now, Duration interval) const {
-  return connected_ && (!inquired_ || now - *inquired_ >= interval);
+  return inquired_ ? *inquired_ + interval : TimePoint();
 }
 
 }  // namespace cecollm::policy

@@ -11,20 +11,15 @@
 
 namespace cecollm::policy {
 
-struct LinkEstimateSettings {
-  RoundTripSettings round_trip;
-  /// A ping is due when no exchange told the round trip, and none was sent, for this long.
-  Duration ping_interval = std::chrono::seconds(1);
-};
-
 class LinkEstimate {
  public:
-  explicit LinkEstimate(const LinkEstimateSettings& settings = {});
+  explicit LinkEstimate(const RoundTripSettings& settings = {})
+      : settings_(settings), round_trip_(settings) {}
 
   // Events
 
   /// A connection is up, maybe by another path or to another cloud: forgets all samples.
-  void on_connected(TimePoint now);
+  void on_connected();
   void on_disconnected();
 
   void on_ping_sent(TimePoint now);
@@ -38,7 +33,7 @@ class LinkEstimate {
   /// The deadline of an ask passed first.
   void on_ask_expired();
   /// Anything else that the cloud sent.
-  void on_heard(TimePoint now);
+  void on_heard();
 
   /// Of one `stream` of several; the cloud acknowledges each for itself. `cloud_time`: how long it
   /// is known to have held an acknowledgement back.
@@ -62,19 +57,15 @@ class LinkEstimate {
   /// Asks that expired since an ask was answered. Pongs do not clear it: a cloud may be quick to
   /// pong and slow to compute.
   int expired_asks() const { return expired_asks_; }
-  /// Since anything was heard on this connection; empty while there is none.
-  std::optional<Duration> silence(TimePoint now) const;
-  /// Neither traffic nor a ping asked about the round trip for `interval` (ping_interval, or less
-  /// while probing). False while disconnected.
-  bool ping_due(TimePoint now, Duration interval) const;
-  bool ping_due(TimePoint now) const { return ping_due(now, settings_.ping_interval); }
+  /// When neither traffic nor a ping will have asked about the round trip for `interval`; long ago
+  /// where nothing has yet. Empty while disconnected.
+  std::optional<TimePoint> next_ping(Duration interval) const;
 
  private:
-  LinkEstimateSettings settings_;
+  RoundTripSettings settings_;
   RoundTripEstimate round_trip_;
   GoodputEstimate goodput_;
   bool connected_ = false;
-  TimePoint heard_{};
   std::optional<TimePoint> inquired_;  // last sample, or last ping
   int ping_timeouts_ = 0;
   int expired_asks_ = 0;

@@ -43,7 +43,7 @@ struct Welcome {
   std::uint32_t max_frame_bytes = 0;
   std::uint32_t max_contexts = 0;  // per connection
   std::uint32_t max_positions = 0;
-  std::uint32_t heartbeat_ms = 0;  // silence after which a ping is due, both ways
+  std::uint32_t heartbeat_ms = 0;  // silence after which a ping of the edge is due
   bool cloud_only = false;         // Generate is served
   bool resumes = false;            // a context may be opened again for another generation
   friend bool operator==(const Welcome&, const Welcome&) = default;

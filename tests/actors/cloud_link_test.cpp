@@ -6,8 +6,10 @@
 
 #include <gmock/gmock.h>
 
+#include "actors/network_probe.hpp"
 #include "tests/support/deterministic_system.hpp"
 #include "tests/support/fake_nodes.hpp"
+#include "tests/support/memory_cloud.hpp"
 #include "transport/codec.hpp"
 
 namespace cecollm::actors {
@@ -66,11 +68,23 @@ class CloudLink : public tests::DeterministicSystem {
     connect();
     heard_.on_the_wire.clear();
   }
-  void connect() {
+  void connect(transport::Welcome welcome = {}) {
     tell(transport::ConnectionUp{connection_, "cloud", "memory"});
-    transport::Welcome welcome;
     welcome.cloud_only = true;
     says(welcome);
+  }
+  void connect_anew(const transport::Welcome& welcome) {
+    tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+    connect(welcome);
+  }
+  const CloudLinkState& state() const { return tests::state_of<CloudLinkState>(link_); }
+  template <class Message>
+  std::vector<Message> sent() const {
+    std::vector<Message> messages;
+    for (const auto& message : heard_.on_the_wire) {
+      if (const auto* wanted = std::get_if<Message>(&message)) messages.push_back(*wanted);
+    }
+    return messages;
   }
   void TearDown() override {
     dialed_for_ = {};
@@ -116,6 +130,42 @@ class CloudLink : public tests::DeterministicSystem {
     fault.position = position;
     fault.retry_after_ms = static_cast<std::uint32_t>(retry_after.count());
     says(fault);
+  }
+
+  /// To an ask, where `position` names one; else to what opened the context.
+  void says_no_room(std::uint32_t epoch) {
+    transport::Fault fault;
+    fault.code = transport::FaultCode::overloaded;
+    fault.message = "no room";
+    fault.context = generation;
+    fault.epoch = epoch;
+    says(fault);
+  }
+  void says_unknown(std::uint32_t epoch) {
+    transport::Fault fault;
+    fault.code = transport::FaultCode::unknown_context;
+    fault.message = "unknown";
+    fault.context = generation;
+    fault.epoch = epoch;
+    says(fault);
+  }
+  void says_held(std::uint64_t rows) {
+    transport::RowsHeld held;
+    held.context = generation;
+    held.next_sequence = rows;
+    says(held);
+  }
+  /// Whether the link has answered, by now or later.
+  std::shared_ptr<const bool> close(bool keep) {
+    auto answered = std::make_shared<bool>(false);
+    const auto closer = [](caf::event_based_actor* self, const cloud_link_actor& link, bool keeps,
+                           const std::shared_ptr<bool>& done) {
+      self->request(link, caf::infinite, CloseUpload{generation, true, keeps})
+          .then([done](const UploadStats&) { *done = true; }, [](const caf::error&) {});
+    };
+    system_.spawn(closer, link_, keep, answered);
+    run();
+    return answered;
   }
 
   void open() { tell(OpenUpload{generation, {}, {}, generation_}); }
@@ -295,6 +345,87 @@ TEST_F(CloudLink, AsksAheadAgainOnceALaterAskWasAnswered) {
   EXPECT_THAT(heard_.failures, SizeIs(0));
 }
 
+TEST_F(CloudLink, AsksAheadAgainOnceAnAskInVainWasRefused) {
+  open();
+  add_rows(0, 3);
+  ask_ahead_in_vain(3);
+  says_late(3);
+  add_rows(3, 1);
+  ask_ahead(4);
+  EXPECT_THAT(heard_.failures, SizeIs(0));
+}
+
+TEST_F(CloudLink, SkipsAsksOfAContextForWhichTheCloudHasNoRoom) {
+  open();
+  add_rows(0, 3);
+  says_no_room(0);
+  heard_.on_the_wire.clear();
+  ask(3);
+  ASSERT_THAT(heard_.failures, SizeIs(1)) << "waits for an answer that cannot come";
+  EXPECT_TRUE(heard_.failures[0].skipped);
+  EXPECT_THAT(heard_.on_the_wire, SizeIs(0));
+}
+
+TEST_F(CloudLink, SkipsAsksOfAContextForWhichTheCloudHasNoRoomAnyMore) {
+  open();
+  add_rows(0, 3);
+  says_unknown(0);
+  says_no_room(1);
+  ask(3);
+  ASSERT_THAT(heard_.failures, SizeIs(1));
+  EXPECT_TRUE(heard_.failures[0].skipped);
+}
+
+TEST_F(CloudLink, LetsNoGenerationWaitForItsLastRowsToGo) {
+  constexpr std::int64_t rows = 50'000;  // more than the window
+  open();
+  add_rows(0, rows);
+  ASSERT_TRUE(*close(false));
+  EXPECT_THAT(sent<transport::CloseContext>(), SizeIs(0));
+  const auto row_bytes = model_.codec->row_bytes(model_.config.hidden_size);
+  std::size_t gone = 0;
+  for (int round = 0; round < 10; ++round) {
+    gone = 0;
+    for (const auto& batch : sent<transport::RowBatch>()) gone += batch.payload->size();
+    if (gone == rows * row_bytes) break;
+    says_held(gone / row_bytes);
+  }
+  EXPECT_EQ(gone, rows * row_bytes);
+  EXPECT_THAT(sent<transport::CloseContext>(), SizeIs(1));
+  EXPECT_TRUE(state().uploads.empty());
+}
+
+TEST_F(CloudLink, GivesUpLastRowsWhoseContextTheCloudHasLost) {
+  open();
+  add_rows(0, 50'000);
+  ASSERT_TRUE(*close(false));
+  EXPECT_THAT(state().uploads, SizeIs(1));
+  says_unknown(0);
+  EXPECT_TRUE(state().uploads.empty());
+}
+
+TEST_F(CloudLink, ResumesAConversationWhoseLastRowsAreStillToGo) {
+  open();
+  add_rows(0, 50'000);
+  ASSERT_TRUE(*close(true));
+  tell(ResumeUpload{{generation, {}, {}, generation_}, 50'000});
+  const auto opened = sent<transport::OpenContext>();
+  ASSERT_THAT(opened, SizeIs(2));
+  EXPECT_EQ(opened.back().epoch, 1U);
+}
+
+TEST_F(CloudLink, KeepsAConversationOutOfTheTimelineThatHasEnded) {
+  const auto trace = std::make_shared<monitoring::GenerationTrace>(generation);
+  tell(OpenUpload{generation, {}, {}, generation_, trace});
+  add_rows(0, 3);
+  ASSERT_TRUE(*close(true));
+  const auto ended = trace->to_json();
+  EXPECT_THAT(ended, ::testing::HasSubstr("\"confirmed\":false"));
+  says_held(3);
+  ASSERT_TRUE(*close(false));
+  EXPECT_EQ(trace->to_json(), ended);
+}
+
 TEST_F(CloudLink, EndsAStreamOnTheCloudThatItsGenerationGaveUp) {
   open_stream();
   heard_.on_the_wire.clear();
@@ -334,6 +465,38 @@ TEST_F(CloudLink, WaitsForAnAskOnItsWayWhereTheEdgeGoesAlone) {
   ask(3);
   tell(HoldRows{true});
   EXPECT_THAT(heard_.failures, SizeIs(0));
+}
+
+TEST_F(CloudLink, SendsNoMoreAtOnceThanTheCloudTakes) {
+  transport::Welcome welcome;
+  welcome.max_frame_bytes = 1024;
+  connect_anew(welcome);
+  open();
+  heard_.on_the_wire.clear();
+  add_rows(0, 100);
+  std::size_t bytes = 0;
+  for (const auto& batch : sent<transport::RowBatch>()) {
+    EXPECT_LE(transport::encode_frame(batch).size(), 1024U);
+    bytes += batch.payload->size();
+  }
+  EXPECT_EQ(bytes, 100 * model_.codec->row_bytes(model_.config.hidden_size));
+}
+
+TEST_F(CloudLink, PingsAsOftenAsTheCloudWants) {
+  const auto probe = system_.spawn(network_probe, NetworkProbeSetting{30s, &edge_metrics_}, link_,
+                                   edge_supervisor_actor());
+  run();
+  transport::Welcome welcome;
+  welcome.heartbeat_ms = 2000;
+  connect_anew(welcome);
+  ASSERT_THAT(sent<transport::Ping>(), SizeIs(::testing::Ge(1U)));
+  says(transport::Pong{sent<transport::Ping>().back().nonce});
+  heard_.on_the_wire.clear();
+  advance(1999ms);
+  EXPECT_THAT(sent<transport::Ping>(), SizeIs(0));
+  advance(1ms);
+  EXPECT_THAT(sent<transport::Ping>(), SizeIs(1));
+  caf::anon_send_exit(probe, caf::exit_reason::user_shutdown);
 }
 
 TEST_F(CloudLink, LooksForABetterCloudUnderAnotherInstance) {

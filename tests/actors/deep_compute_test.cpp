@@ -153,6 +153,19 @@ TEST_F(DeepComputeActor, AnswersAnAskWithTheTokenThatFollows) {
   EXPECT_EQ(to_store_.done.size(), 1U);
 }
 
+TEST_F(DeepComputeActor, BeginsAContextAnewThatIsRestartedBeforeItsFirstStep) {
+  Edge edge;
+  post(ask_of(1, edge, {5, 6, 7}));
+  // Both are here when the step begins. Another edge than ours may go back to no rows at all.
+  caf::send_as(store_, compute_, RestartSession{{1, 1}, 0, sampling_});
+  run();
+  EXPECT_THAT(replied(), SizeIs(0));
+  Edge again;
+  post(ask_of(1, again, {8, 9}));
+  run();
+  EXPECT_THAT(replied(), ElementsAre(1U));
+}
+
 TEST_F(DeepComputeActor, SaysLateInsteadOfComputingWhatNobodyWaitsFor) {
   auto late = ask(3, rows_of({5, 6, 7}));
   late.remaining = std::chrono::milliseconds(10);

@@ -49,14 +49,14 @@ TEST(CloudLoad, FadesByHalfEachHalfLifeSoThatASlowCloudIsAskedAgain) {
 
 LinkEstimate link_with_round_trip(double milliseconds) {
   LinkEstimate link;
-  link.on_connected(at(0));
+  link.on_connected();
   for (int i = 0; i < 5; ++i) link.on_pong(at(i + milliseconds), at(i), ms(0));
   return link;
 }
 
 TEST(ExpectedCost, IsUnknownWithoutARoundTrip) {
   LinkEstimate link;
-  link.on_connected(at(0));
+  link.on_connected();
   EXPECT_FALSE(expected_cost(at(1), link, CloudLoad()));
 }
 

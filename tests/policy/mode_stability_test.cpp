@@ -164,7 +164,7 @@ SwitchLog run_closed_loop(const ModeSettings& settings, double end_ms,
   CloudLoad load;
   AskGate gate;
   SwitchLog log;
-  link.on_connected(at(0));
+  link.on_connected();
   struct Flying {
     double sent = 0.0;
     double back = 0.0;  // negative: never
@@ -206,7 +206,7 @@ SwitchLog run_closed_loop(const ModeSettings& settings, double end_ms,
            log);
     const double back = round_trip(now) < 0.0 ? -1.0 : now + round_trip(now);
     const bool probing = controller.state() == SupervisorState::probing;
-    if (probing ? link.ping_due(at(now), settings.probe_ping_interval) : link.ping_due(at(now))) {
+    if (link.next_ping(probing ? settings.probe_ping_interval : ms(1000)) <= at(now)) {
       link.on_ping_sent(at(now));
       if (!ping_timeout) ping_timeout = now + to_ms(link.timeout());
       flying.push_back({now, back, false, false});
