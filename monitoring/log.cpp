@@ -1,8 +1,11 @@
 #include "monitoring/log.hpp"
 
+#include <atomic>
 #include <utility>
 
 #include <fmt/format.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -80,9 +83,36 @@ std::string hexadecimal(std::uint64_t number) {
   return fmt::format("{:016x}", number);
 }
 
+/// What spdlog's thread holds for us. One for each logger and its copies.
+struct Logger::Queue {
+  explicit Queue(std::size_t most)
+      : most_waiting(most), pool(std::make_shared<spdlog::details::thread_pool>(most, 1)) {}
+
+  std::size_t most_waiting;
+  std::shared_ptr<spdlog::details::thread_pool> pool;  // its end waits for what it holds
+  std::atomic<std::size_t> reported = 0;               // of the lost ones
+};
+
 Logger::Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink,
                LogFormat format)
-    : sink_(std::make_shared<spdlog::logger>("cecollm", std::move(sink))), format_(format) {
+    : Logger(node, level, std::make_shared<spdlog::logger>("cecollm", std::move(sink)), format) {}
+
+Logger Logger::queued(std::string_view node, LogLevel level,
+                      std::shared_ptr<spdlog::sinks::sink> sink, LogFormat format,
+                      std::size_t most_waiting) {
+  auto queue = std::make_shared<Queue>(most_waiting);
+  Logger logger(
+      node, level,
+      std::make_shared<spdlog::async_logger>("cecollm", std::move(sink), queue->pool,
+                                             spdlog::async_overflow_policy::overrun_oldest),
+      format);
+  logger.queue_ = std::move(queue);
+  return logger;
+}
+
+Logger::Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::logger> logger,
+               LogFormat format)
+    : sink_(std::move(logger)), format_(format) {
   append_fields(node_, {{"node", node}});
   sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern_of(format),
                                                                    spdlog::pattern_time_type::utc));
@@ -107,6 +137,7 @@ bool Logger::enabled(LogLevel level) const {
 void Logger::log(LogLevel level, std::string_view message,
                  std::initializer_list<Field> fields) const {
   if (!enabled(level)) return;
+  if (queue_) report_lost();
   std::string line = node_;
   if (format_ == LogFormat::json) {
     append_fields(line, {{"msg", message}});
@@ -117,6 +148,15 @@ void Logger::log(LogLevel level, std::string_view message,
   line += bound_;
   append_fields(line, fields);
   sink_->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+void Logger::report_lost() const {
+  auto& queue = *queue_;
+  const std::size_t lost = queue.pool->overrun_counter();
+  auto reported = queue.reported.load();
+  if (lost == reported || queue.pool->queue_size() > queue.most_waiting / 2) return;
+  if (!queue.reported.compare_exchange_strong(reported, lost)) return;  // another thread does
+  warning("log lines were lost: their reader was too slow", {{"lines", lost - reported}});
 }
 
 void Logger::append_fields(std::string& out, std::initializer_list<Field> fields) const {
@@ -131,7 +171,9 @@ void Logger::append_fields(std::string& out, std::initializer_list<Field> fields
 }
 
 Logger stderr_logger(std::string_view node, LogLevel level, LogFormat format) {
-  return {node, level, std::make_shared<spdlog::sinks::stderr_sink_mt>(), format};
+  constexpr std::size_t most_waiting = 8192;
+  return Logger::queued(node, level, std::make_shared<spdlog::sinks::stderr_sink_mt>(), format,
+                        most_waiting);
 }
 
 }  // namespace cecollm::monitoring

@@ -5,6 +5,7 @@
 // counted and joined: `instance`, the number that an edge's process gives itself, and `generation`
 // tie edge and cloud together. Never log secrets, prompts or hidden states.
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -46,6 +47,13 @@ class Logger {
   Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::sinks::sink> sink,
          LogFormat format = LogFormat::logfmt);
 
+  /// The same, but lines wait for a thread that writes them: a reader of the log that stalls does
+  /// not stall whoever logs. Of more than `most_waiting` the oldest are lost, and counted in a line
+  /// of their own once half of the room is free. The end of the last copy writes what waits.
+  static Logger queued(std::string_view node, LogLevel level,
+                       std::shared_ptr<spdlog::sinks::sink> sink, LogFormat format,
+                       std::size_t most_waiting);
+
   /// The same logger with `fields` in every line, for a generation or a connection.
   Logger with(std::initializer_list<Field> fields) const;
 
@@ -69,15 +77,21 @@ class Logger {
   }
 
  private:
+  struct Queue;
+  Logger(std::string_view node, LogLevel level, std::shared_ptr<spdlog::logger> logger,
+         LogFormat format);
+  /// Of lines that the queue had no room for, if there are any that nobody was told of.
+  void report_lost() const;
   void append_fields(std::string& out, std::initializer_list<Field> fields) const;
 
+  std::shared_ptr<Queue> queue_;  // null: lines are written at once
   std::shared_ptr<spdlog::logger> sink_;
   LogFormat format_ = LogFormat::logfmt;
   std::string node_;   // in the format's spelling, like the next
   std::string bound_;  // fields of with()
 };
 
-/// Logs to standard error.
+/// Logs to standard error, by a queue of 8192 lines.
 Logger stderr_logger(std::string_view node, LogLevel level, LogFormat format = LogFormat::logfmt);
 
 }  // namespace cecollm::monitoring

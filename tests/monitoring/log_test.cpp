@@ -1,7 +1,10 @@
 #include "monitoring/log.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -10,6 +13,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/ostream_sink.h>
 
 namespace cecollm::monitoring {
@@ -140,13 +145,76 @@ TEST(Log, SaysNothingWhenDefaultMade) {
 }
 
 TEST(Log, GoesToStandardError) {
-  const Logger log = stderr_logger("n", LogLevel::info);
   testing::internal::CaptureStderr();
-  log.info("hello");
-  log.error("world");
+  {
+    const Logger log = stderr_logger("n", LogLevel::info);
+    log.info("hello");
+    log.error("world");
+  }
   const std::string text = testing::internal::GetCapturedStderr();
   EXPECT_THAT(text, HasSubstr("level=info node=n msg=\"hello\"\n"));
   EXPECT_THAT(text, HasSubstr("level=error node=n msg=\"world\"\n"));
+}
+
+/// Takes lines once it is let; until then, whoever writes waits.
+class StallingSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  void let() {
+    const std::lock_guard lock(mutex_);
+    let_ = true;
+    changed_.notify_all();
+  }
+  /// False after a while without such a line.
+  bool await(const std::string& end) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20),
+                             [&] { return !lines_.empty() && lines_.back().ends_with(end); });
+  }
+  std::vector<std::string> lines() {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return let_; });
+    lines_.emplace_back(message.payload.data(), message.payload.size());
+    changed_.notify_all();
+  }
+  void flush_() override {}
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool let_ = false;
+  std::vector<std::string> lines_;
+};
+
+TEST(QueuedLog, LetsNobodyWaitForItsReaderAndCountsWhatIsLost) {
+  const auto sink = std::make_shared<StallingSink>();
+  const Logger log = Logger::queued("n", LogLevel::info, sink, LogFormat::logfmt, 10);
+  for (int i = 0; i < 100; ++i) log.info("event", {{"number", i}});
+  sink->let();
+  ASSERT_TRUE(sink->await("number=99"));
+  const auto kept = sink->lines().size();
+  EXPECT_LE(kept, 11U);
+  log.info("later");
+  ASSERT_TRUE(sink->await("msg=\"later\""));
+  const auto lines = sink->lines();
+  ASSERT_EQ(lines.size(), kept + 2);
+  EXPECT_THAT(lines[kept], HasSubstr("log lines were lost"));
+  EXPECT_THAT(lines[kept], EndsWith("lines=" + std::to_string(100 - kept)));
+}
+
+TEST(QueuedLog, WritesWhatWaitsAtItsEnd) {
+  const auto sink = std::make_shared<StallingSink>();
+  {
+    const Logger log = Logger::queued("n", LogLevel::info, sink, LogFormat::logfmt, 10);
+    for (int i = 0; i < 5; ++i) log.info("event");
+    sink->let();
+  }
+  EXPECT_EQ(sink->lines().size(), 5U);
 }
 
 nlohmann::json only_line_of(const std::ostringstream& out) {
