@@ -13,14 +13,18 @@ install(DIRECTORY bench/traces DESTINATION ${CECOLLM_SHARE} COMPONENT program
         FILES_MATCHING PATTERN "*.csv")
 install(DIRECTORY deploy/grafana/dashboards deploy/prometheus/rules
         DESTINATION ${CECOLLM_SHARE}/monitoring COMPONENT program)
+# Documents lie to each other as they do here, so that their links hold; sources and results stay out.
+set(CECOLLM_DOC ${CMAKE_INSTALL_DATADIR}/doc/cecollm)
+install(DIRECTORY docs DESTINATION ${CECOLLM_DOC} COMPONENT program)
+foreach(file README.md CHANGELOG.md CONTRIBUTING.md LICENSE SECURITY.md transport/WIRE.md
+             models/default/README.md deploy/examples/cloud.toml deploy/examples/edge.toml)
+  get_filename_component(folder ${file} DIRECTORY)
+  install(FILES ${file} DESTINATION ${CECOLLM_DOC}/${folder} COMPONENT program)
+endforeach()
+# Where Debian looks for examples and for a package's licence.
 install(FILES deploy/examples/cloud.toml deploy/examples/edge.toml
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm/examples COMPONENT program)
-install(FILES README.md CHANGELOG.md docs/api.md docs/configuration.md docs/deployment.md
-              docs/metrics.md docs/monitoring.md
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm COMPONENT program)
-# Where Debian looks for a package's licence.
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/cecollm RENAME copyright
-        COMPONENT program)
+        DESTINATION ${CECOLLM_DOC}/examples COMPONENT program)
+install(FILES LICENSE DESTINATION ${CECOLLM_DOC} RENAME copyright COMPONENT program)
 
 install(FILES deploy/systemd/cecollm-cloud.service deploy/systemd/cecollm-edge.service
         DESTINATION /usr/lib/systemd/system COMPONENT node)

@@ -42,12 +42,26 @@ class Package(unittest.TestCase):
     def test_holds_units_licence_scripts_and_documents(self):
         for name in ("usr/lib/systemd/system/cecollm-cloud.service",
                      "usr/lib/systemd/system/cecollm-edge.service",
-                     "usr/share/doc/cecollm/copyright", "usr/share/doc/cecollm/deployment.md",
+                     "usr/share/doc/cecollm/copyright", "usr/share/doc/cecollm/examples/edge.toml",
                      "usr/share/cecollm/pki/make-pki.sh", "usr/share/cecollm/traces/flapping.csv"):
             self.assertTrue((self.root / name).is_file(), name)
         self.assertEqual((self.root / "etc/cecollm/pki").stat().st_mode & 0o777, 0o700)
         self.assertEqual((self.root / "usr/share/doc/cecollm/copyright").read_text(),
                          (SOURCE / "LICENSE").read_text())
+
+    def test_documents_find_each_other(self):
+        folder = self.root / "usr/share/doc/cecollm"
+        absent = ("bench/", "load/", "model/", "policy/", "tests/")  # sources and results
+        documents = list(folder.rglob("*.md"))
+        self.assertGreater(len(documents), 10)
+        for document in documents:
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+                target = os.path.relpath(document.parent / link, folder)
+                if ":" not in link and not target.startswith(absent):
+                    self.assertTrue((folder / target).exists(), f"{document}: {link}")
+        for unit in self.root.glob("usr/lib/systemd/system/*.service"):
+            named = re.search(r"(?m)^Documentation=file://(.+)$", unit.read_text())[1]
+            self.assertTrue((self.root / named.lstrip("/")).is_file(), named)
 
     def test_the_program_tells_a_story_with_the_packaged_model(self):
         done = run(self.binary, "generate", "--model", self.model, "--mode", "standalone", "--threads",
