@@ -118,7 +118,7 @@ class Units(Case):
                                (DEPLOY / f"config/{node}.toml").read_text())
             loaded = [line.split(":")[0] for line in self.lines(node, "LoadCredential")]
             self.assertEqual(sorted(named), sorted(loaded))
-            self.assertEqual(len(loaded), 3 if node == "cloud" else 4)
+            self.assertEqual(len(loaded), 4)
 
     def test_wait_longer_than_the_drain(self):
         for node, drain in (("cloud", ACTOR_LIMIT_S), ("edge", ACTOR_LIMIT_S + DRAIN_S)):
@@ -230,6 +230,23 @@ class Compose(Case):
         script = re.search(r"/usr/share/cecollm/pki/(\S+)", command)[1]
         self.assertTrue((DEPLOY / "pki" / script).exists())
         self.assertIn(f"pki/{script}", (SOURCE / "cmake/Packaging.cmake").read_text())
+
+    def test_certificates_are_made_where_they_are_missing_and_before_they_run_out(self):
+        service = self.compose["services"]["certificates"]
+        script = DEPLOY / "pki/make-dev-pki.sh"
+        with tempfile.TemporaryDirectory() as folder:
+            command = service["command"][0].replace("/usr/share/cecollm/pki/make-dev-pki.sh", "SCRIPT")
+            command = command.replace("/pki", folder).replace("SCRIPT", str(script))
+
+            def certificate_after_up():
+                run(*service["entrypoint"], command)
+                return (Path(folder) / "edge.pem").read_text()
+
+            made = certificate_after_up()
+            self.assertEqual(certificate_after_up(), made)
+            run(script, "--force", "--days", "2", folder)
+            short = (Path(folder) / "edge.pem").read_text()
+            self.assertNotEqual(certificate_after_up(), short)
 
     def test_prometheus_asks_every_node(self):
         metrics = port_of(image_environment()["CECOLLM_METRICS_LISTEN"])
