@@ -103,8 +103,9 @@ constexpr std::array key_table{
                .flag = "--row-dtype",
                .kind = ValueKind::choice,
                .default_text = "auto",
-               .help = "Type of the hidden states on the link, equal on both sides; auto: fp32 "
-                       "where dtype is fp32, else fp16",
+               .help = "Type of the rows that an edge sends, its own choice; on a cloud, what rows "
+                       "of cloud-only streams are rounded to; auto: fp32 where dtype is fp32, else "
+                       "fp16",
                .choices = "fp32|bf16|fp16|auto"},
     SettingKey{.name = "link.heartbeat",
                .flag = "--heartbeat",
@@ -132,7 +133,7 @@ constexpr std::array key_table{
                .kind = ValueKind::size,
                .default_text = "8MiB",
                .help = "Longest frame that is accepted",
-               .least = 64 * kib,
+               .least = mib,
                .most = gib},
     SettingKey{.name = "link.max_queue_bytes",
                .flag = "--max-queue-bytes",
@@ -338,7 +339,9 @@ constexpr std::array key_table{
                .kind = ValueKind::duration,
                .default_text = "200ms",
                .applies_to = AppliesTo::edge,
-               .help = "Expected cost of asking the cloud above which the edge goes standalone",
+               .help = "Round trip and the cloud's time for an ask (queue and compute) above which "
+                       "the edge goes standalone; it does as well while more than 5 s of its rows "
+                       "wait to be sent",
                .least = 1,
                .most = hour_ms},
     SettingKey{.name = "supervisor.enter_below",
@@ -346,7 +349,7 @@ constexpr std::array key_table{
                .kind = ValueKind::duration,
                .default_text = "100ms",
                .applies_to = AppliesTo::edge,
-               .help = "The cost below which it comes back; at most leave_above",
+               .help = "The same time below which it comes back; at most leave_above",
                .least = 1,
                .most = hour_ms},
     SettingKey{.name = "supervisor.minimum_dwell",
