@@ -1,7 +1,6 @@
 """What a soak measured, what it says of leaks, and both as Markdown and JSON."""
 
 import json
-import platform
 import statistics
 import time
 
@@ -134,4 +133,4 @@ def machine():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return f"{model}, Linux {platform.release()}, {time.strftime('%Y-%m-%d')}"
+    return f"{model}, {time.strftime('%Y-%m-%d')}"
