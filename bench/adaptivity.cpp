@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <iostream>
+#include <sstream>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -18,6 +21,7 @@
 #include "bench/default_model.hpp"
 #include "bench/held_out_texts.hpp"
 #include "bench/loopback_cloud.hpp"
+#include "bench/machine.hpp"
 #include "bench/own_compute.hpp"
 #include "bench/statistics.hpp"
 
@@ -29,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::string out = "bench/results/adaptivity";
   double seconds = 10;
-  double trace_seconds = 60;
+  double trace_seconds = 0;  // 0: its whole length
   std::string deadline = "250ms";
   std::string threshold = "0.8";
   std::string conditions;
@@ -48,10 +52,25 @@ void keep_only(std::vector<Item>& items, const std::vector<std::string>& wanted,
 
 struct Link {
   std::string name;
-  double rtt_ms = 0;
+  double rtt_ms = 0;  // of a constant one
   std::string flag;
   std::string value;
+  double seconds = 0;  // of a trace, until it ends or begins anew
 };
+
+/// The time of the last line.
+double length_of_trace(const std::string& file) {
+  std::ifstream lines(file);
+  std::string last;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) last = line;
+  }
+  double seconds = 0;
+  if (std::from_chars(last.data(), last.data() + last.size(), seconds).ec != std::errc{}) {
+    need(apps::Outcome<void>(apps::failed(file + ": is no trace")));
+  }
+  return seconds;
+}
 
 std::vector<Link> links() {
   std::vector<Link> all;
@@ -60,8 +79,8 @@ std::vector<Link> links() {
                    "rtt=" + std::to_string(rtt) + "ms,up=20mbit,down=50mbit"});
   }
   for (const char* trace : {"lte-drive", "ship-satellite", "cafe-wifi", "flapping", "slow-decay"}) {
-    all.push_back(
-        {trace, 0, "link.emulate_trace", std::string(CECOLLM_TRACES) + "/" + trace + ".csv"});
+    const auto file = std::string(CECOLLM_TRACES) + "/" + trace + ".csv";
+    all.push_back({trace, 0, "link.emulate_trace", file, length_of_trace(file)});
   }
   return all;
 }
@@ -94,7 +113,8 @@ class Bench {
     cell.link = link.name;
     cell.rtt_ms = link.rtt_ms;
     cell.mode = mode;
-    const double seconds = link.rtt_ms > 0 ? options_.seconds : options_.trace_seconds;
+    const double on_trace = options_.trace_seconds > 0 ? options_.trace_seconds : link.seconds;
+    const double seconds = link.rtt_ms > 0 ? options_.seconds : on_trace;
     const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
     Gaps gaps;
@@ -207,13 +227,11 @@ std::vector<AdaptivityCell> measure_all(const Options& options) {
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     Bench bench(options);
-    for (auto i = next++; i < all.size(); i = next++) {
-      for (std::size_t j = 0; j < modes.size(); ++j) {
-        const auto cell = bench.measure(all[i], modes[j]);
-        std::cerr << cell.link + ", " + cell.mode + ": " + std::to_string(cell.mean_ms) +
-                         " ms a token\n";
-        cells[i * modes.size() + j] = cell;
-      }
+    for (auto i = next++; i < cells.size(); i = next++) {
+      const auto cell = bench.measure(all[i / modes.size()], modes[i % modes.size()]);
+      std::cerr << cell.link + ", " + cell.mode + ": " + std::to_string(cell.mean_ms) +
+                       " ms a token\n";
+      cells[i] = cell;
     }
   };
   std::vector<std::thread> jobs;
@@ -223,12 +241,22 @@ std::vector<AdaptivityCell> measure_all(const Options& options) {
   return cells;
 }
 
+std::string to_text(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
 int measure_and_write(const Options& options) {
   const auto cells = measure_all(options);
-  std::string conditions = "Default model, fp32, one thread a side, rows in fp16, threshold " +
-                           options.threshold +
-                           ", 100 tokens a prompt. Adaptive has a deadline of " + options.deadline +
-                           " a token; collaborative and cloud-only wait as long as it takes.";
+  std::string conditions =
+      "Default model, fp32, one thread a side, rows in fp16, threshold " + options.threshold +
+      ", 100 tokens a prompt. Adaptive has a deadline of " + options.deadline +
+      " a token; collaborative and cloud-only wait as long as it takes. " +
+      (options.trace_seconds > 0
+           ? "The first " + to_text(options.trace_seconds) + " s of each trace."
+           : "Each trace from its beginning to its end.") +
+      " " + describe_machine() + ", " + std::to_string(options.jobs) + " runs at a time.";
   if (!options.conditions.empty()) conditions += " " + options.conditions;
   if (write_adaptivity(options.out, conditions, cells)) return 0;
   std::cerr << "adaptivity: cannot write to " << options.out << '\n';
@@ -243,12 +271,14 @@ int main(int argc, char** argv) {
   CLI::App app{"Measures the modes over emulated links"};
   app.add_option("--out", options.out, "Directory of the results [bench/results/adaptivity]");
   app.add_option("--seconds", options.seconds, "Time for a mode over a constant link [10]");
-  app.add_option("--trace-seconds", options.trace_seconds, "Time for a mode over a trace [60]");
+  app.add_option("--trace-seconds", options.trace_seconds,
+                 "Time for a mode over a trace [the trace's length]");
   app.add_option("--deadline", options.deadline, "Token deadline of the adaptive mode [250ms]");
   app.add_option("--threshold", options.threshold, "Exit threshold [0.8]");
   app.add_option("--link", options.only_links, "Only these links, by their names in the results");
   app.add_option("--mode", options.only_modes, "Only these modes");
-  app.add_option("--jobs", options.jobs, "Links measured at a time, with two cores for each [1]");
+  app.add_option("--jobs", options.jobs,
+                 "Modes and links measured at a time, with two cores for each [1]");
   app.add_option("--conditions", options.conditions, "A sentence on machine and commit");
   CLI11_PARSE(app, argc, argv);
   return cecollm::bench::measure_and_write(options);
