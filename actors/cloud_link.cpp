@@ -1,5 +1,7 @@
 #include "actors/cloud_link.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "actors/cloud_link_session.hpp"
@@ -56,7 +58,11 @@ void connection_down(link::Self self, std::string reason) {
     self->quit();
     return;
   }
-  state.clouds->on_failed(state.cloud, self->clock().now(), draw(state));
+  if (const auto pause = std::exchange(state.sent_away_for, std::nullopt)) {
+    state.clouds->on_sent_away(state.cloud, self->clock().now(), *pause, draw(state));
+  } else {
+    state.clouds->on_failed(state.cloud, self->clock().now(), draw(state));
+  }
   state.setting.metrics->reconnects.Increment();
   dial(self);
 }
@@ -118,9 +124,18 @@ void welcome(link::Self self, const transport::Welcome& welcome) {
   look_later(self);
 }
 
+/// The cloud closes, and wants no connection for so long.
+void send_away(CloudLinkState& state, std::uint32_t retry_after_ms) {
+  if (retry_after_ms > 0) {
+    state.sent_away_for = std::min<policy::Duration>(std::chrono::milliseconds(retry_after_ms),
+                                                     policy::AskGate::longest_pause);
+  }
+}
+
 void connection_fault(link::Self self, const transport::Fault& fault) {
   auto& state = self->state;
   state.problem = fault.message;
+  send_away(state, fault.retry_after_ms);
   state.mismatch = fault.code == transport::FaultCode::version ||
                    fault.code == transport::FaultCode::model ||
                    fault.code == transport::FaultCode::unauthorized;
@@ -162,6 +177,7 @@ struct FromCloud {
   }
   void operator()(const transport::GoAway& message) const {
     self->state.problem = "the cloud is going away: " + message.reason;
+    send_away(self->state, message.retry_after_ms);
     caf::anon_send(self->state.connection, transport::CloseConnection{});
   }
   template <class Other>

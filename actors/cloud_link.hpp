@@ -111,6 +111,7 @@ struct CloudLinkState {
   std::mt19937_64 random;  // for the jitter of the next attempts
   std::string problem;     // why there is no connection
   bool mismatch = false;   // the problem is a mismatch of version, model or cut
+  std::optional<policy::Duration> sent_away_for;  // by the cloud, before it closed
   policy::AskGate gate;
   policy::AskQuote quote;  // what an ask costs, behind what was given to the connection
   bool holding = false;    // standalone: rows are kept, not sent

@@ -35,14 +35,13 @@ std::uint64_t in_flight_bytes(Self self) {
 void send_ask_if_due(Self self, GenerationId generation, Upload& upload) {
   auto& ask = upload.ask;
   if (!ask || ask->sent || std::cmp_less(upload.log.sent(), ask->position)) return;
-  const auto remaining =
-      std::chrono::duration_cast<std::chrono::milliseconds>(ask->deadline - self->clock().now());
+  const auto remaining = ask->deadline - self->clock().now();
   if (remaining.count() <= 0) return;  // its generation is about to give it up
   transport::Ask message;
   message.context = generation;
   message.epoch = upload.epoch;
   message.position = static_cast<std::uint64_t>(ask->position);
-  message.remaining_ms = static_cast<std::uint32_t>(remaining.count());
+  message.remaining_ms = policy::remaining_milliseconds(remaining);
   message.emitted.assign(ask->output.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                    upload.history_sent, ask->output.size())),
                          ask->output.end());

@@ -1,8 +1,8 @@
 #pragma once
 // Context store: what the cloud remembers of every client's generations: the row log, the epoch and
 // what deep compute has been given of it. From the row log deep compute's KV cache can be built
-// again, so the log is the context and the cache only its working copy. Light work; shares CAF's
-// scheduler.
+// again, so the log is the context and the cache only its working copy. Light work, on the I/O
+// thread.
 
 #include <chrono>
 #include <map>

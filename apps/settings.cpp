@@ -151,7 +151,9 @@ class Builder {
     at_most("supervisor.probe_interval", "supervisor.probe_interval_max");
     if (settings.probe_ping_interval > settings.probe_timeout / settings.probe_samples) {
       problem(values_.locate("supervisor.probe_timeout") + " must be at least " +
-              std::to_string(settings.probe_samples * 100) +
+              std::to_string(std::chrono::ceil<milliseconds>(settings.probe_ping_interval *
+                                                             settings.probe_samples)
+                                 .count()) +
               "ms for supervisor.probe_samples = " + std::to_string(settings.probe_samples));
     }
     return settings;

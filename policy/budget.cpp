@@ -42,17 +42,6 @@ std::uint64_t DayBudget::spent(Day day) const {
   return is_another(day) ? 0 : spent_;
 }
 
-std::optional<std::uint64_t> DayBudget::left(Day day) const {
-  if (!limit_) return std::nullopt;
-  if (exhausted(day)) return 0;
-  return *limit_ - spent(day);
-}
-
-void DayBudget::set_limit(std::optional<std::uint64_t> limit) {
-  limit_ = limit;
-  refused_ = false;
-}
-
 bool RequestBudget::spend(std::uint64_t bytes) {
   if (refused_ || !fits(spent_, bytes, limit_)) {
     refused_ = true;

@@ -26,10 +26,6 @@ class DayBudget {
   bool spend(Day day, std::uint64_t bytes);
   bool exhausted(Day day) const;
   std::uint64_t spent(Day day) const;
-  /// Empty: no limit.
-  std::optional<std::uint64_t> left(Day day) const;
-  /// A new limit, from now on; what was spent today stays spent.
-  void set_limit(std::optional<std::uint64_t> limit);
 
  private:
   /// A clock set back a little must not open a spent day again. One that is further back was wrong

@@ -6,10 +6,9 @@
 
 namespace cecollm::policy {
 
-std::uint32_t remaining_milliseconds(std::optional<Duration> remaining) {
-  if (!remaining) return 0;
+std::uint32_t remaining_milliseconds(Duration remaining) {
   constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
-  const std::int64_t rounded = std::chrono::ceil<std::chrono::milliseconds>(*remaining).count();
+  const std::int64_t rounded = std::chrono::ceil<std::chrono::milliseconds>(remaining).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(rounded, 1, most));
 }
 

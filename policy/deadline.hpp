@@ -13,16 +13,9 @@
 
 namespace cecollm::policy {
 
-/// How long a token may wait for the cloud, from its ask on. Empty: for ever.
-struct TokenDeadlines {
-  std::optional<Duration> token;
-  std::optional<Duration> first_token;
-  std::optional<Duration> of(bool first) const { return first ? first_token : token; }
-};
-
-/// A deadline as an ask carries it: whole milliseconds, rounded up so that a wait of less than one
-/// is not "no limit", which is 0.
-std::uint32_t remaining_milliseconds(std::optional<Duration> remaining);
+/// What is left until a deadline as an ask carries it: whole milliseconds, rounded up so that a
+/// wait of less than one is not "no limit", which is 0.
+std::uint32_t remaining_milliseconds(Duration remaining);
 
 /// What the cloud lately took to answer, from its own reports: the median of the last five. Without
 /// reports the memory fades by half every `half_life`, so that a cloud that was slow once is asked

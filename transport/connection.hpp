@@ -1,7 +1,6 @@
 #pragma once
 // Brokers that own sockets: one connection each, framed, over TLS 1.3 (or plain TCP on loopback).
-// They run on CAF's multiplexer thread, so they only frame, encrypt and buffer; parsing is their
-// owner's.
+// They run on CAF's multiplexer thread. They frame, encrypt and buffer; parsing is their owner's.
 //
 // A connection and its owner exchange the messages of connection_messages.hpp:
 //   owner → connection   SendFrame, CloseConnection

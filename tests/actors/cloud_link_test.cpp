@@ -11,6 +11,7 @@
 #include "tests/support/fake_nodes.hpp"
 #include "tests/support/memory_cloud.hpp"
 #include "transport/codec.hpp"
+#include "transport/fault_names.hpp"
 
 namespace cecollm::actors {
 namespace {
@@ -113,41 +114,28 @@ class CloudLink : public tests::DeterministicSystem {
     reply.position = position;
     says(reply);
   }
-  void says_late(std::optional<std::uint64_t> position) {
+  /// Of the context; `position`: of this ask.
+  void says_fault(transport::FaultCode code, std::uint32_t epoch,
+                  std::optional<std::uint64_t> position = {},
+                  std::chrono::milliseconds retry_after = {}) {
     transport::Fault fault;
-    fault.code = transport::FaultCode::late;
-    fault.message = "late";
+    fault.code = code;
+    fault.message = transport::name_of(code);
     fault.context = generation;
-    fault.position = position;
-    says(fault);
-  }
-
-  void says_overloaded(std::uint64_t position, std::chrono::milliseconds retry_after) {
-    transport::Fault fault;
-    fault.code = transport::FaultCode::overloaded;
-    fault.message = "overloaded";
-    fault.context = generation;
+    fault.epoch = epoch;
     fault.position = position;
     fault.retry_after_ms = static_cast<std::uint32_t>(retry_after.count());
     says(fault);
   }
-
-  /// To an ask, where `position` names one; else to what opened the context.
-  void says_no_room(std::uint32_t epoch) {
-    transport::Fault fault;
-    fault.code = transport::FaultCode::overloaded;
-    fault.message = "no room";
-    fault.context = generation;
-    fault.epoch = epoch;
-    says(fault);
+  void says_late(std::optional<std::uint64_t> position) {
+    says_fault(transport::FaultCode::late, 0, position);
   }
+  void says_overloaded(std::uint64_t position, std::chrono::milliseconds retry_after) {
+    says_fault(transport::FaultCode::overloaded, 0, position, retry_after);
+  }
+  void says_no_room(std::uint32_t epoch) { says_fault(transport::FaultCode::overloaded, epoch); }
   void says_unknown(std::uint32_t epoch) {
-    transport::Fault fault;
-    fault.code = transport::FaultCode::unknown_context;
-    fault.message = "unknown";
-    fault.context = generation;
-    fault.epoch = epoch;
-    says(fault);
+    says_fault(transport::FaultCode::unknown_context, epoch);
   }
   void says_held(std::uint64_t rows) {
     transport::RowsHeld held;
@@ -497,6 +485,23 @@ TEST_F(CloudLink, PingsAsOftenAsTheCloudWants) {
   advance(1ms);
   EXPECT_THAT(sent<transport::Ping>(), SizeIs(1));
   caf::anon_send_exit(probe, caf::exit_reason::user_shutdown);
+}
+
+TEST_F(CloudLink, LeavesACloudAloneThatSentItAway) {
+  says(transport::GoAway{"restarting", 30'000});
+  dialed_for_ = {};
+  tell(transport::ConnectionDown{{transport::ErrorCode::closed, "gone"}});
+  const auto seconds_until_dialed = [&] {
+    for (int second = 0; second < 60; ++second) {
+      if (dialed_for_[0]) return second;
+      // The other cloud cannot be reached.
+      if (std::exchange(dialed_for_[1], nullptr)) tell(transport::ConnectionDown{});
+      advance(1s);
+    }
+    return 60;
+  }();
+  EXPECT_GE(seconds_until_dialed, 30);
+  EXPECT_LT(seconds_until_dialed, 60);
 }
 
 TEST_F(CloudLink, LooksForABetterCloudUnderAnotherInstance) {

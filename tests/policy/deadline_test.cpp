@@ -9,15 +9,7 @@
 namespace cecollm::policy {
 namespace {
 
-TEST(TokenDeadlines, KeepTheFirstTokenApart) {
-  const TokenDeadlines deadlines{ms(100), ms(2000)};
-  EXPECT_EQ(deadlines.of(true), ms(2000));
-  EXPECT_EQ(deadlines.of(false), ms(100));
-  EXPECT_FALSE(TokenDeadlines{}.of(false));
-}
-
 TEST(RemainingMilliseconds, IsZeroOnlyWithoutALimit) {
-  EXPECT_EQ(remaining_milliseconds(std::nullopt), 0U);
   EXPECT_EQ(remaining_milliseconds(ms(0)), 1U);
   EXPECT_EQ(remaining_milliseconds(ms(-5)), 1U);
   EXPECT_EQ(remaining_milliseconds(ms(0.3)), 1U);
