@@ -186,7 +186,9 @@ bool ConnectionBroker::write(std::vector<char> bytes) {
   if (mailbox().empty()) {
     return write_out();
   }
-  send(this, internal::WriteOut{});  // behind messages that may have more to be sent
+  // Behind messages that may have more to be sent. Without a sender: in a mailbox that nobody
+  // empties any more, as at the system's end, it would hold its own actor.
+  caf::anon_send(caf::actor_cast<caf::actor>(this), internal::WriteOut{});
   return false;
 }
 

@@ -7,7 +7,8 @@
 
 namespace cecollm::tests {
 
-/// Uses up every descriptor there is, as long as it lives.
+/// Uses up every descriptor there is, as long as it lives. Not for AddressSanitizer's builds, whose
+/// checks of objects need some themselves.
 class NoDescriptors {
  public:
   NoDescriptors() {
