@@ -84,8 +84,8 @@ class Logger {
   void report_lost() const;
   void append_fields(std::string& out, std::initializer_list<Field> fields) const;
 
-  std::shared_ptr<Queue> queue_;  // null: lines are written at once
   std::shared_ptr<spdlog::logger> sink_;
+  std::shared_ptr<Queue> queue_;  // null: lines are written at once. Ends before the sink
   LogFormat format_ = LogFormat::logfmt;
   std::string node_;   // in the format's spelling, like the next
   std::string bound_;  // fields of with()
