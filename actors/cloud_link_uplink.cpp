@@ -153,7 +153,9 @@ void forget_rows(Self self, GenerationId generation) {
 }
 
 void let_go(Self self, Upload& upload) {
-  answer_close(self, upload, upload.keep ? stats_of_kept(upload) : own_stats(upload));
+  auto stats = upload.keep ? stats_of_kept(upload) : own_stats(upload);
+  stats.rows_queued = upload.log.never_sent();
+  answer_close(self, upload, stats);
   upload.stats_before = upload.stats;  // where another goes on with it before all has gone
 }
 

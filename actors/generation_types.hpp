@@ -79,6 +79,7 @@ struct UploadStats {
   std::uint64_t rows_up = 0;  // each row counted once
   std::uint64_t row_payload_bytes = 0;
   std::uint64_t rows_resent = 0;
+  std::uint64_t rows_queued = 0;    // at its end; they follow by themselves and are counted nowhere
   std::uint64_t rows_answered = 0;  // rows before the last position that the cloud answered
   std::uint64_t kept_bytes = 0;     // of rows that stay with the link for the conversation; 0: none
 };

@@ -39,6 +39,8 @@ class UploadLog {
   std::uint64_t rows() const { return bytes_.size() / row_bytes_; }
   std::uint64_t sent() const { return sent_; }
   std::uint64_t unsent() const { return rows() - sent_; }
+  /// Not even to another cloud.
+  std::uint64_t never_sent() const { return rows() - ever_sent_; }
   std::uint64_t in_flight_bytes() const { return (sent_ - acknowledged_) * row_bytes_; }
   std::size_t memory_bytes() const { return bytes_.capacity(); }
 

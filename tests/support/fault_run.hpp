@@ -198,7 +198,19 @@ class FaultRun {
   SteppedTime::Duration edge_time() const {
     const auto& options = world_.options();
     const auto passes = options.model.config.exits->layers.size() + 1;
-    return schedule_.generations.size() * passes * options.edge_pass;
+    return schedule_.generations.size() * passes * pieces() * options.edge_pass;
+  }
+  /// In which the longest text of a conversation goes through a stage.
+  std::size_t pieces() const {
+    std::size_t longest = 1;
+    for (const auto& generation : schedule_.generations) {
+      const auto& request = generation.request;
+      const auto& prompt = std::get<std::vector<model::TokenId>>(request.prompt);
+      longest = std::max(longest, prompt.size() + static_cast<std::size_t>(generation.turns) *
+                                                      static_cast<std::size_t>(request.max_tokens));
+    }
+    const auto rows = static_cast<std::size_t>(policy::BatchLimits().rows);
+    return (longest + rows - 1) / rows;
   }
 
   SteppedTime::Duration beginnings_and_ends() const {

@@ -170,7 +170,7 @@ inline void expect_undisturbed(const FakeModel& model, const Watched& watched) {
   }
   EXPECT_EQ(watched.end->counts.fallback(), 0) << watched.end->warning;
   EXPECT_EQ(watched.end->warning, "");
-  const auto rows = watched.end->upload.rows_up;
+  const auto rows = watched.end->upload.rows_up + watched.end->upload.rows_queued;
   if (watched.request.mode == policy::Mode::cloud_only) {
     EXPECT_EQ(rows, 0U);
     EXPECT_EQ(watched.end->counts.cloud(), watched.end->counts.total());
