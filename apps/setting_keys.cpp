@@ -111,7 +111,8 @@ constexpr std::array key_table{
                .flag = "--heartbeat",
                .kind = ValueKind::duration,
                .default_text = "5s",
-               .help = "Silence after which the peer is pinged",
+               .help = "Silence after which an edge pings its cloud; the shorter of both sides "
+                       "counts",
                .least = 10,
                .most = hour_ms},
     SettingKey{.name = "link.silence_limit",
