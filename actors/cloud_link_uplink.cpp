@@ -72,8 +72,9 @@ UploadStats own_stats(const Upload& upload) {
   return stats;
 }
 
-/// Nobody listens any more.
-void answer_close(Self self, Upload& upload, UploadStats stats) {
+/// Nobody listens any more; what still happens is no part of this generation.
+void answer_close(Self self, Upload& upload, const UploadStats& stats) {
+  upload.stats_before = upload.stats;
   upload.reply_to = nullptr;
   trace_given_up(self, upload);
   upload.trace.reset();
@@ -93,7 +94,6 @@ void keep_upload(Self self, GenerationId generation, Upload& upload) {
   if (upload.phase == Phase::closing) upload.phase = Phase::open;
   upload.kept = true;
   answer_close(self, upload, stats_of_kept(upload));
-  upload.stats_before = upload.stats;
   forget_rows(self, generation);
   show_levels(self);
   pump_all(self);
@@ -156,7 +156,6 @@ void let_go(Self self, Upload& upload) {
   auto stats = upload.keep ? stats_of_kept(upload) : own_stats(upload);
   stats.rows_queued = upload.log.never_sent();
   answer_close(self, upload, stats);
-  upload.stats_before = upload.stats;  // where another goes on with it before all has gone
 }
 
 void finish_closing(Self self, GenerationId generation, Upload& upload) {
@@ -169,12 +168,9 @@ void finish_closing(Self self, GenerationId generation, Upload& upload) {
   }
   forget_rows(self, generation);
   count_wasted(self, upload);
-  trace_given_up(self, upload);
-  auto closed = std::move(upload.closed);
-  const auto stats = own_stats(upload);
+  answer_close(self, upload, own_stats(upload));
   self->state.uploads.erase(generation);
   show_levels(self);
-  if (closed.pending()) closed.deliver(stats);
   pump_all(self);
 }
 
