@@ -160,19 +160,16 @@ Result<void> write_trace_file(const GenerationTrace& trace, const std::filesyste
   auto fresh = file;
   fresh += "." + std::to_string(trace.generation()) + ".part";
   const auto failure = [&](std::string_view what) {
-    return fail(ErrorCode::not_written,
-                fmt::format("{} {}: {}", fresh.string(), what, std::strerror(errno)));
+    auto message = fmt::format("{} {}: {}", fresh.string(), what, std::strerror(errno));
+    std::error_code ignored;  // there may be nothing to remove
+    std::filesystem::remove(fresh, ignored);
+    return fail(ErrorCode::not_written, std::move(message));
   };
   {
     std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
     if (!out) return failure("cannot be opened");
     out << trace.to_json() << std::flush;
-    if (!out) {
-      auto written = failure("cannot be written");
-      std::error_code ignored;
-      std::filesystem::remove(fresh, ignored);
-      return written;
-    }
+    if (!out) return failure("cannot be written");
   }
   std::error_code error;
   std::filesystem::rename(fresh, file, error);
