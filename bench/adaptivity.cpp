@@ -10,7 +10,6 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <sstream>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -239,12 +238,6 @@ std::vector<AdaptivityCell> measure_all(const Options& options) {
   for (int i = 0; i < options.jobs; ++i) jobs.emplace_back(work);
   for (auto& job : jobs) job.join();
   return cells;
-}
-
-std::string to_text(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
 }
 
 int measure_and_write(const Options& options) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "model/sampling.hpp"
 
@@ -18,6 +19,12 @@ void add(RatioPart& sums, const RatioPart& part) {
 }
 
 }  // namespace
+
+std::string to_text(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
 
 double quantile(std::vector<double>& values, double share) {
   if (values.empty()) return 0;

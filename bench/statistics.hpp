@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace cecollm::bench {
 
 /// The `share`-quantile, nearest rank; zero of nothing. Sorts.
 double quantile(std::vector<double>& values, double share);
+
+/// Up to six digits, without zeros at the end: "2.85", "37".
+std::string to_text(double number);
 
 /// A figure and where it would lie if the experiment were made again.
 struct Estimate {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <sstream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +11,7 @@
 #include "bench/paper/measurement.hpp"
 #include "bench/paper/paper_flags.hpp"
 #include "bench/paper/report.hpp"
+#include "bench/statistics.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -27,12 +27,6 @@ const apps::SettingDefaults own_defaults{{"model.directory", "models/default"},
                                          {"generation.max_tokens", "100"},
                                          {"supervisor.adaptive", "false"},
                                          {"log.level", "error"}};
-
-std::string to_text(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
-}
 
 /// What was given as `key`, else this command's default.
 std::string text_of(const apps::SettingSources& sources, const std::string& key) {

@@ -1,12 +1,12 @@
 #include "bench/paper/testbed.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "apps/development_pki.hpp"
 #include "apps/setting_keys.hpp"
+#include "bench/statistics.hpp"
 
 namespace cecollm::bench {
 namespace {
@@ -49,12 +49,6 @@ std::vector<std::string> shared_flags(const apps::SettingSources& edge) {
     arguments.push_back(value);
   }
   return arguments;
-}
-
-std::string to_text(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
 }
 
 }  // namespace
